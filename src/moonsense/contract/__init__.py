@@ -1,0 +1,1 @@
+"""The contract between client and cloud: one place for routes, parameters, limits and rules."""

@@ -1,0 +1,12 @@
+"""Headers that the contract names."""
+
+from __future__ import annotations
+
+REQUEST_ID = "X-Request-Id"
+"""On every answer; a client's own is kept when it is a plain short text."""
+
+BUNDLE_COUNT = "X-Moonsense-Bundles"
+"""Ours, on answers that stream bundles: how many there are."""
+
+CONTENT_MD5 = "X-Moonsense-Content-MD5"
+"""Ours, on a chunk: the md5, in hex, of its NDJSON, whatever rendition is sent."""
