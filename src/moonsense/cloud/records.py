@@ -1,0 +1,88 @@
+"""What the cloud's rooms hand to each other."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from moonsense.contract.paging import Key
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who a token stands for, and what it may do."""
+
+    project_id: str
+    app_id: str
+    credential_id: str
+    scopes: str
+    user_id: str = ""
+
+
+@dataclass(frozen=True)
+class TokenRecord:
+    """A token as the catalog knows it: never the token itself. Times in microseconds since 1970."""
+
+    credential_id: str
+    project_id: str
+    app_id: str
+    scopes: str
+    hint: str
+    created_at: int
+    revoked_at: int | None
+
+
+@dataclass(frozen=True)
+class SessionFilters:
+    """Which sessions a listing is of. ``before_micros`` is exclusive, ``since_micros`` inclusive."""
+
+    labels: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    journey_id: str | None = None
+    client_session_group_id: str | None = None
+    since_micros: int | None = None
+    before_micros: int | None = None
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """A part of a list: its items, how many the whole has, whether one follows, the last one's place."""
+
+    items: list[T]
+    total: int
+    more: bool
+    last: Key | None = None
+
+
+@dataclass(frozen=True)
+class Body:
+    """Bytes to be streamed, their number known before the first is sent."""
+
+    size: int
+    _open: Callable[[], AsyncIterator[bytes]] = field(repr=False)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self._open()
+
+
+@dataclass(frozen=True)
+class StoredChunk:
+    """A sealed chunk: its NDJSON, compressed as one gzip member, and the same bundles as frames."""
+
+    chunk_id: str
+    bundles: int
+    md5: str
+    ndjson_size: int
+    ndjson_gz: Body
+    frames: Body
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """All bundles of a session at one moment, in one rendition, not compressed."""
+
+    bundles: int
+    body: Body
