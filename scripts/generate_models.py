@@ -51,8 +51,9 @@ def generate(into: Path) -> None:
     )  # fmt: skip
     modules = {p.stem + "_pb2" for p in protos}
     for path in sorted(into.iterdir()):
-        path.write_text(_relative(path.read_text(), modules, stub=path.suffix == ".pyi"))
-    (into / "__init__.py").write_text(_package(into))
+        text = path.read_text(encoding="utf-8")
+        path.write_text(_relative(text, modules, stub=path.suffix == ".pyi"), encoding="utf-8")
+    (into / "__init__.py").write_text(_package(into), encoding="utf-8")
 
 
 def _relative(text: str, modules: set[str], *, stub: bool) -> str:
@@ -71,13 +72,17 @@ def _package(into: Path) -> str:
     """``moonsense.models``: every name of the published package, and an __all__ that shadows no builtin."""
     names: set[str] = set()
     for module in EXPORTED:
-        stub = (into / f"{module}_pb2.pyi").read_text()
+        stub = (into / f"{module}_pb2.pyi").read_text(encoding="utf-8")
         names |= set(re.findall(r"^class (?!_)(\w+)\(", stub, flags=re.M))
-        names |= set(re.findall(r"^([A-Z]\w*): (?!typing_extensions.TypeAlias)", stub, flags=re.M))
+        names |= set(re.findall(r"^([A-Za-z]\w*): (?!typing_extensions.TypeAlias)", stub, flags=re.M))
     names -= set(dir(builtins)) | {"DESCRIPTOR"}
-    lines = ['"""The messages of the service, generated from proto/. Do not edit.', ""]
-    lines += ["``Exception`` of error_reporting is left out of ``__all__``: a star import must not hide Python's.",
-              '"""', ""]  # fmt: skip
+    lines = [
+        '"""The messages of the service, generated from proto/. Do not edit.',
+        "",
+        "``__all__`` leaves ``Exception`` of error_reporting out: a star import must not hide Python's.",
+        '"""',
+        "",
+    ]
     lines += [f"from .{module}_pb2 import *" for module in EXPORTED]
     lines += ["", "__all__ = [", *(f'    "{name}",' for name in sorted(names)), "]", ""]
     return "\n".join(lines)

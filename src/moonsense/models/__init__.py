@@ -1,6 +1,6 @@
 """The messages of the service, generated from proto/. Do not edit.
 
-``Exception`` of error_reporting is left out of ``__all__``: a star import must not hide Python's.
+``__all__`` leaves ``Exception`` of error_reporting out: a star import must not hide Python's.
 """
 
 from .common_v2_pb2 import *
@@ -142,4 +142,5 @@ __all__ = [
     "WEB",
     "WebhookEventTypes",
     "WebhookPayload",
+    "iOS",
 ]
