@@ -1,0 +1,123 @@
+"""What can be set about a cloud. Each setting is also an environment variable, ``MOONSENSE_CLOUD_<NAME>``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from moonsense.contract import limits
+from moonsense.errors import ConfigurationError
+
+__all__ = ["Settings"]
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Settings(BaseSettings):
+    """The settings of a cloud; arguments win over the environment.
+
+    The sentence under each setting is its documentation.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix="MOONSENSE_CLOUD_",
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        use_attribute_docstrings=True,
+    )
+
+    # Where things are kept.
+
+    data_dir: Path = Path("moonsense-data")
+    """The folder of the catalog and, without ``objects_url``, of the chunks."""
+
+    objects_url: str | None = None
+    """Where chunks are kept (``file:///…``, ``s3://…``, ``gs://…``, ``az://…``); else in the data folder."""
+
+    # Where it is reached.
+
+    host: str = "127.0.0.1"
+    """The address to listen on; ``0.0.0.0`` is all of IPv4."""
+
+    port: int = Field(default=8090, ge=0, le=65535)
+    """The port to listen on; 0 takes a free one."""
+
+    domain: str = ""
+    """The root domain, when regions have hosts (``<region>.data-api.<domain>``); empty: one host for all."""
+
+    region: str = Field(default="local", min_length=1)
+    """The name of this cloud's one region."""
+
+    backlog: Count = 2048
+    """Connections that may wait to be accepted before the system refuses more."""
+
+    keep_alive_seconds: Count = 75
+    """How long an idle connection stays open; longer than clients keep theirs, so that they close first."""
+
+    shutdown_seconds: Count = 20
+    """How long requests under way may go on after the order to stop."""
+
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses of proxies whose ``X-Forwarded-For`` and ``X-Forwarded-Proto`` are believed."""
+
+    access_log: bool = False
+    """Whether every request is logged, at INFO under ``moonsense.cloud.access``, without its query."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """The least level that ``moonsense cloud serve`` logs."""
+
+    # What a request may hold.
+
+    max_body_bytes: Count = limits.MAX_BODY_BYTES
+    """The largest request body, as sent and unpacked; a body is in memory whole while it is checked."""
+
+    max_bundles_per_request: Count = limits.MAX_BUNDLES_PER_REQUEST
+    """The most bundles in one request; they are stored in one transaction, which others wait for."""
+
+    max_items_per_bundle: Count = limits.MAX_ITEMS_PER_BUNDLE
+    """The most sensor items in one bundle; a reader must be able to hold any bundle in memory."""
+
+    # How bundles become chunks.
+
+    ingest_queue_bundles: Count = 20_000
+    """Bundles that may wait to be stored; past it, requests are answered 503 with ``Retry-After``."""
+
+    seal_bundles: Count = 500
+    """Bundles of a session after which a chunk is sealed."""
+
+    seal_bytes: Count = 4 * 1024 * 1024
+    """Bytes of a session's bundles after which a chunk is sealed."""
+
+    seal_age_seconds: Seconds = 30.0
+    """How long a bundle waits for others before its chunk is sealed."""
+
+    sealer_process: bool = True
+    """Whether chunks are made in a process of their own, so that compressing does not slow ingest."""
+
+    # How answers are made.
+
+    token_cache_seconds: float = Field(default=2.0, ge=0)
+    """How long a token once looked up is believed; a token revoked elsewhere works that much longer."""
+
+    page_pin_seconds: Seconds = 900.0
+    """How long the place of a listing's next page is remembered for a client that pages by number."""
+
+    gzip_level: int = Field(default=1, ge=0, le=9)
+    """How hard a session's archive is compressed while it is sent."""
+
+    @classmethod
+    def of(cls, **values: object) -> Settings:
+        """Settings from arguments and environment. Raises ConfigurationError naming what cannot be."""
+        try:
+            return cls(**values)  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            name = ".".join(map(str, first["loc"])) or "settings"
+            raise ConfigurationError(
+                f"cloud setting {name}: {first['msg']} (also MOONSENSE_CLOUD_{name.upper()})"
+            ) from None
