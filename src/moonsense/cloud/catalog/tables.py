@@ -1,0 +1,180 @@
+"""The tables of the catalog.
+
+Times are integers, microseconds since 1970 UTC. Messages that are only ever
+read and written whole (a session's metadata, config and sealed counters) are
+one protobuf column instead of many. Changes need a migration; a test compares
+these tables with what the migrations make.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData()
+
+# SQLite gives row ids only to "INTEGER PRIMARY KEY"; elsewhere a key must not run out at 2^31.
+_RowId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _time(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+def _session_key(*, primary: bool = False) -> Column[int]:
+    return Column(
+        "session_key", ForeignKey("session.key", ondelete="CASCADE"), nullable=False, primary_key=primary
+    )
+
+
+project = Table(
+    "project",
+    metadata,
+    Column("project_id", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    _time("created_at"),
+)
+
+app = Table(
+    "app",
+    metadata,
+    Column("app_id", Text, primary_key=True),
+    Column("project_id", ForeignKey("project.project_id"), nullable=False),
+    Column("name", Text, nullable=False),
+    _time("created_at"),
+)
+
+token = Table(
+    "token",
+    metadata,
+    Column("credential_id", Text, primary_key=True),
+    Column("project_id", ForeignKey("project.project_id"), nullable=False),
+    Column("app_id", ForeignKey("app.app_id"), nullable=False),
+    Column("scopes", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("hint", Text, nullable=False),
+    _time("created_at"),
+    _time("revoked_at", nullable=True),
+)
+
+session = Table(
+    "session",
+    metadata,
+    Column("key", _RowId, primary_key=True, autoincrement=True),
+    Column("session_id", Text, nullable=False, unique=True),
+    Column("project_id", ForeignKey("project.project_id"), nullable=False),
+    Column("app_id", ForeignKey("app.app_id"), nullable=False),
+    _time("created_at"),
+    Column("platform", Integer, nullable=False),
+    Column("journey_id", Text, nullable=False),
+    Column("client_session_group_id", Text, nullable=False),
+    # A Session message: metadata, config, and what the sealed chunks add up to
+    # (counters, oldest and newest event). What is not sealed yet is in the log.
+    Column("document", LargeBinary, nullable=False),
+    Index("session_newest", "project_id", "created_at", "session_id"),
+    Index("session_journey", "project_id", "journey_id", "created_at", "session_id"),
+    # A key must never come back: readers of a deleted session would get another's rows.
+    sqlite_autoincrement=True,
+)
+
+label = Table(
+    "label",
+    metadata,
+    Column("label_id", Text, primary_key=True),
+    Column("project_id", ForeignKey("project.project_id"), nullable=False),
+    Column("name", Text, nullable=False),
+    _time("created_at"),
+    UniqueConstraint("project_id", "name"),
+)
+
+session_label = Table(
+    "session_label",
+    metadata,
+    _session_key(primary=True),
+    Column("label_id", ForeignKey("label.label_id"), primary_key=True),
+    Column("session_label_id", Text, nullable=False),
+    Column("position", Integer, nullable=False),
+    _time("created_at"),
+    Index("session_label_sessions", "label_id", "session_key"),
+)
+
+log = Table(
+    "log",
+    metadata,
+    Column("seq", _RowId, primary_key=True, autoincrement=True),
+    _session_key(),
+    Column("bundle_index", Integer, nullable=False),
+    _time("received_at"),
+    # JSON of the items a counter, and the bounds of their times, so that a
+    # listing need not decode bundles.
+    Column("counts", LargeBinary, nullable=False),
+    _time("oldest_event", nullable=True),
+    _time("newest_event", nullable=True),
+    Column("final", Boolean, nullable=False),
+    # A SealedBundle message.
+    Column("payload", LargeBinary, nullable=False),
+    Index("log_session", "session_key", "seq"),
+    # A bundle sent again is stored once. Index 0 is what clients without numbering send.
+    Index(
+        "log_once",
+        "session_key",
+        "bundle_index",
+        unique=True,
+        sqlite_where=text("bundle_index > 0"),
+        postgresql_where=text("bundle_index > 0"),
+    ),
+    sqlite_autoincrement=True,
+)
+
+chunk = Table(
+    "chunk",
+    metadata,
+    Column("key", _RowId, primary_key=True, autoincrement=True),
+    Column("chunk_id", Text, nullable=False, unique=True),
+    _session_key(),
+    _time("created_at"),
+    Column("md5", Text, nullable=False),
+    Column("bundles", Integer, nullable=False),
+    Column("ndjson_size", BigInteger, nullable=False),
+    Column("ndjson_gz_size", BigInteger, nullable=False),
+    Column("frames_size", BigInteger, nullable=False),
+    # The bundles' indexes as ranges, "1-40,42": a bundle sent again after it was sealed is known by them.
+    Column("indexes", Text, nullable=False),
+    Index("chunk_session", "session_key", "key"),
+    sqlite_autoincrement=True,
+)
+
+card = Table(
+    "card",
+    metadata,
+    Column("card_id", Text, primary_key=True),
+    _session_key(),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("source_type", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("payload", Text, nullable=False),
+    _time("created_at"),
+    Index("card_session", "session_key", "created_at", "card_id"),
+)
+
+garbage = Table(
+    "garbage",
+    metadata,
+    # An object nobody refers to: one of a deleted session, or one that is just
+    # being written and becomes a chunk's when its transaction commits.
+    Column("object_key", Text, primary_key=True),
+    _time("not_before"),
+)

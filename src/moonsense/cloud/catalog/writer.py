@@ -1,0 +1,230 @@
+"""The one thread that writes to the catalog, and the grouping of commits.
+
+A commit costs an fsync whatever is in it, so everything that waits when the
+thread gets to it goes into one transaction: with 32 recorders at once a bundle
+pays about a thirtieth of an fsync. What is handed in is answered only after
+that commit, so an answer is a promise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from moonsense.cloud.catalog.log import LogRow, SealedIndexes, append
+from moonsense.contract.problems import Problem
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# More than this in one transaction makes the first wait for the last without saving any fsync.
+_GROUP_ROWS = 4096
+
+
+@dataclass
+class _Work:
+    """Something to write, and who waits for it: a future of an event loop or of a thread."""
+
+    job: Callable[[Connection], Any] | None
+    rows: Sequence[LogRow]
+    waiter: Future[Any] | asyncio.Future[Any]
+    outcome: Any = None
+    error: BaseException | None = field(default=None)
+
+
+class Writer:
+    """Writes what is handed in, in groups. ``close`` is idempotent and finishes what was handed in.
+
+    Args:
+        engine: an engine of one writing connection.
+        capacity: log rows that may wait; beyond it appends are refused with 503.
+        appended: called after each commit, in the writer's thread, with the rows stored.
+    """
+
+    def __init__(self, engine: Engine, *, capacity: int, appended: Callable[[list[LogRow]], None]) -> None:
+        self._engine = engine
+        self._capacity = capacity
+        self._appended = appended
+        self._waiting = 0
+        self._commits = 0
+        self._rows = 0
+        self._sealed = SealedIndexes()
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._closed = False
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name="moonsense-writer", daemon=True)
+        self._thread.start()
+
+    @property
+    def sealed(self) -> SealedIndexes:
+        """Which indexes are in chunks already; only for jobs, which run in the writer's thread."""
+        return self._sealed
+
+    @property
+    def waiting(self) -> int:
+        """Log rows handed in and not yet committed."""
+        return self._waiting
+
+    @property
+    def commits(self) -> int:
+        """Transactions so far."""
+        return self._commits
+
+    @property
+    def rows(self) -> int:
+        """Log rows committed so far."""
+        return self._rows
+
+    async def append(self, rows: Sequence[LogRow]) -> None:
+        """Store bundles; returns when the disk has them. Problem 503 when too many wait, 404 when
+        their session was deleted meanwhile."""
+        if self._waiting + len(rows) > self._capacity:
+            raise Problem(503, "the cloud is busy storing what came before; try again", retry_after=1)
+        await self._hand_in(None, rows)
+
+    async def do(self, job: Callable[[Connection], T]) -> T:
+        """Run a job in a transaction; returns what it returns after the commit."""
+        result: T = await self._hand_in(job, ())
+        return result
+
+    def do_now(self, job: Callable[[Connection], T]) -> T:
+        """As ``do``, for a thread that is not an event loop's."""
+        future: Future[T] = Future()
+        self._put(_Work(job, (), future))
+        return future.result()
+
+    def _hand_in(
+        self, job: Callable[[Connection], Any] | None, rows: Sequence[LogRow]
+    ) -> asyncio.Future[Any]:
+        future = asyncio.get_running_loop().create_future()
+        self._put(_Work(job, rows, future))
+        return future
+
+    def _put(self, work: _Work) -> None:
+        with self._lock:
+            if self._closed:
+                raise Problem(503, "the cloud is stopping", retry_after=1)
+            self._waiting += len(work.rows)
+            self._queue.put(work)
+
+    def close(self) -> None:
+        """Commit what was handed in, then end the thread."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with self._engine.connect() as connection:
+            while (first := self._queue.get()) is not None:
+                group, last = self._gather(first)
+                self._commit(connection, group)
+                if last:
+                    return
+
+    def _gather(self, first: _Work) -> tuple[list[_Work], bool]:
+        """The first and all that wait behind it, and whether the end was among it."""
+        group, rows = [first], len(first.rows)
+        while rows < _GROUP_ROWS:
+            try:
+                work = self._queue.get_nowait()
+            except queue.Empty:
+                return group, False
+            if work is None:
+                return group, True
+            group.append(work)
+            rows += len(work.rows)
+        return group, False
+
+    def _commit(self, connection: Connection, group: list[_Work]) -> None:
+        try:
+            with connection.begin():
+                stored = self._append(connection, [work for work in group if work.rows])
+                for work in group:
+                    if work.job is not None:
+                        self._attempt(connection, work)
+        except Exception as error:
+            # Each waiter gets the error; the thread must live on.
+            log.exception("a transaction of %d writes failed", len(group))
+            self._sealed.clear()
+            for work in group:
+                work.error = error
+        else:
+            self._commits += 1
+            self._rows += len(stored)
+            if stored:
+                self._appended(stored)
+        self._waiting_less(sum(len(work.rows) for work in group))
+        _answer(group)
+
+    def _waiting_less(self, rows: int) -> None:
+        with self._lock:
+            self._waiting -= rows
+
+    def _append(self, connection: Connection, works: list[_Work]) -> list[LogRow]:
+        """Store the rows of many requests with one statement."""
+        rows = [row for work in works for row in work.rows]
+        if not rows:
+            return []
+        try:
+            with connection.begin_nested():
+                return append(connection, rows, self._sealed)
+        except IntegrityError:
+            # One of them is for a session that was just deleted; find out which.
+            stored: list[LogRow] = []
+            for work in works:
+                try:
+                    with connection.begin_nested():
+                        stored += append(connection, work.rows, self._sealed)
+                except IntegrityError:
+                    work.error = Problem(404, "the session was deleted", param="session_id")
+            return stored
+
+    def _attempt(self, connection: Connection, work: _Work) -> None:
+        """Run one job so that its failure undoes it alone."""
+        assert work.job is not None
+        try:
+            with connection.begin_nested():
+                work.outcome = work.job(connection)
+        except Exception as error:  # noqa: BLE001 - handed to the one who waits
+            work.error = error
+
+
+def _answer(group: list[_Work]) -> None:
+    """Tell everybody; each event loop is woken once, not once a request."""
+    loops: dict[asyncio.AbstractEventLoop, list[_Work]] = {}
+    for work in group:
+        if isinstance(work.waiter, Future):
+            if work.error is not None:
+                work.waiter.set_exception(work.error)
+            else:
+                work.waiter.set_result(work.outcome)
+        else:
+            loops.setdefault(work.waiter.get_loop(), []).append(work)
+    for loop, works in loops.items():
+        # A loop that is closed has nobody left who waits.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_settle, works)
+
+
+def _settle(works: list[_Work]) -> None:
+    for work in works:
+        if work.waiter.done():
+            continue
+        if work.error is not None:
+            work.waiter.set_exception(work.error)
+        else:
+            work.waiter.set_result(work.outcome)

@@ -1,0 +1,65 @@
+"""From a request's bundles to rows of the log: checked, counted and sealed with who sent them."""
+
+from __future__ import annotations
+
+import time
+
+import orjson
+
+from moonsense.clock import event_bounds_millis
+from moonsense.cloud.catalog.log import LogRow
+from moonsense.cloud.catalog.sessions import SessionRef
+from moonsense.cloud.records import Principal
+from moonsense.codec.frames import frame
+from moonsense.contract.counters import count_items
+from moonsense.contract.problems import Problem
+from moonsense.models.bundle_v2_pb2 import SealedBundle
+from moonsense.models.data_plane_v2_sdk_pb2 import BundleCreateRequest
+
+# The key of SealedBundle.bundle (field 1, length-delimited) on the wire.
+_BUNDLE_FIELD = b"\x0a"
+
+
+def rows_of(
+    request: BundleCreateRequest, session: SessionRef, who: Principal, *, remote_ip: str, max_items: int
+) -> list[LogRow]:
+    """The rows to store for a request. Raises Problem 422 for a bundle with too many items.
+
+    A payload is a SealedBundle message. Its two parts are serialized apart and
+    joined, which on the wire is the same message: the bundle is not copied
+    into another message, and the rest is written once a request.
+    """
+    now = time.time_ns() // 1000
+    envelope = SealedBundle(
+        app_id=session.app_id,
+        credential_id=who.credential_id,
+        session_id=request.session_id,
+        user_id=who.user_id,
+        server_time_millis=now // 1000,
+        install_id=request.install_id,
+        client_user_id=request.client_user_id,
+        remote_ip=remote_ip,
+        journey_id=session.journey_id,
+    ).SerializeToString()
+    rows = []
+    for position, bundle in enumerate(request.bundles):
+        counts = count_items(bundle)
+        items = sum(counts.values())
+        if items > max_items:
+            raise Problem(
+                422, f"a bundle may hold {max_items} items, this one has {items}", f"bundles[{position}]"
+            )
+        bounds = event_bounds_millis(bundle)
+        rows.append(
+            LogRow(
+                session_key=session.key,
+                bundle_index=bundle.index,
+                received_at=now,
+                counts=orjson.dumps(counts),
+                oldest_event=None if bounds is None else bounds[0] * 1000,
+                newest_event=None if bounds is None else bounds[1] * 1000,
+                final=bundle.is_final_bundle,
+                payload=_BUNDLE_FIELD + frame(bundle.SerializeToString()) + envelope,
+            )
+        )
+    return rows

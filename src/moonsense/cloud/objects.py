@@ -1,0 +1,71 @@
+"""The object store: where chunks lie, in a local folder, S3, GCS or Azure."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import obstore
+from obstore.store import LocalStore, ObjectStore, from_url
+
+_PIECE_BYTES = 1024 * 1024
+
+NDJSON_GZ = ".ndjson.gz"
+FRAMES = ".frames"
+
+
+def chunk_keys(project_id: str, session_id: str, chunk_id: str) -> tuple[str, str]:
+    """The keys of a chunk's two renditions: its NDJSON in gzip, and its protobuf frames."""
+    stem = f"{project_id}/{session_id}/{chunk_id}"
+    return stem + NDJSON_GZ, stem + FRAMES
+
+
+class Objects:
+    """Whole objects by key. An object is never changed once it is there.
+
+    Args:
+        folder: the local folder, made when it is missing; used without ``url``.
+        url: an address obstore understands, such as ``s3://bucket/prefix``.
+    """
+
+    def __init__(self, folder: Path, url: str | None = None) -> None:
+        self._folder = None if url else folder
+        if url:
+            self._store: ObjectStore = from_url(url)
+        else:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._store = LocalStore(prefix=folder, mkdir=True, automatic_cleanup=True)
+
+    def put(self, key: str, data: bytes) -> None:
+        """Store an object; returns when it would survive a power loss."""
+        obstore.put(self._store, key, data)
+        if self._folder is not None:
+            self._sync(self._folder / key)
+
+    def _sync(self, path: Path) -> None:
+        # The store renames a finished file into place, which is atomic but not
+        # yet on the disk: the file, its folder and the folders made for it are.
+        assert self._folder is not None
+        while True:
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            if path == self._folder:
+                return
+            path = path.parent
+
+    async def stream(self, key: str) -> AsyncIterator[bytes]:
+        """An object in pieces of about a megabyte. Raises FileNotFoundError when it is not there."""
+        answer = await obstore.get_async(self._store, key)
+        async for piece in answer.stream(min_chunk_size=_PIECE_BYTES):
+            yield bytes(piece)
+
+    def delete(self, key: str) -> None:
+        """Remove an object; nothing happens when it is gone already."""
+        try:
+            obstore.delete(self._store, key)
+        except FileNotFoundError:
+            return
