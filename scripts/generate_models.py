@@ -76,6 +76,7 @@ def _package(into: Path) -> str:
         names |= set(re.findall(r"^class (?!_)(\w+)\(", stub, flags=re.M))
         names |= set(re.findall(r"^([A-Za-z]\w*): (?!typing_extensions.TypeAlias)", stub, flags=re.M))
     names -= set(dir(builtins)) | {"DESCRIPTOR"}
+    names |= {f"{module}_pb2" for module in EXPORTED}
     lines = [
         '"""The messages of the service, generated from proto/. Do not edit.',
         "",
