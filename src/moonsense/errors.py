@@ -1,7 +1,8 @@
 """Every error that moonsense raises.
 
     MoonsenseError (a RuntimeError, as the published clients raised)
-    ├── ConfigurationError          no token, a setting that cannot be, a missing extra
+    ├── ConfigurationError          no token, or a setting that cannot be
+    │   └── MissingExtraError       an optional dependency is not installed (an ImportError too)
     ├── RequestError                something between us and the cloud
     │   ├── ConnectionFailed        no connection, or it broke before an answer
     │   ├── RequestTimeout          no answer within the deadline
@@ -98,13 +99,18 @@ class RequestError(MoonsenseError):
         method: the HTTP method, or "" when the request was never made.
         url: the address without credentials and without its query.
         request_id: the cloud's ``X-Request-Id``, when it sent one.
+        sent: whether the request may have reached the cloud. When it is False,
+            sending it again repeats nothing.
     """
 
-    def __init__(self, message: str, *, method: str = "", url: str = "", request_id: str = "") -> None:
+    def __init__(
+        self, message: str, *, method: str = "", url: str = "", request_id: str = "", sent: bool = True
+    ) -> None:
         super().__init__(message)
         self.method = method
         self.url = url
         self.request_id = request_id
+        self.sent = sent
 
 
 class ConnectionFailed(RequestError):

@@ -49,6 +49,9 @@ def resolve(
 ) -> Address:
     """The cloud that arguments and environment name; arguments win, even an empty region.
 
+    An empty variable counts as unset, but for the region's: there it means
+    that everything is at the root domain.
+
     Raises ConfigurationError when there is no token, saying both ways out, or
     when a value cannot be.
     """
@@ -61,16 +64,20 @@ def resolve(
         )
     if not token.isascii() or not token.isprintable() or " " in token:
         raise ConfigurationError("the token has characters that no token has; was it copied whole?")
-    protocol = _first(protocol, env.get(PROTOCOL), hosts.DEFAULT_PROTOCOL)
+    protocol = _first(protocol, env.get(PROTOCOL) or None, hosts.DEFAULT_PROTOCOL)
     if protocol not in ("http", "https"):
         raise ConfigurationError(f"the protocol must be http or https, not {protocol!r}")
-    root_domain = _first(root_domain, env.get(ROOT_DOMAIN), hosts.DEFAULT_ROOT_DOMAIN)
-    if not root_domain or "/" in root_domain or "@" in root_domain:
+    root_domain = _first(root_domain, env.get(ROOT_DOMAIN) or None, hosts.DEFAULT_ROOT_DOMAIN)
+    if not hosts.is_host(root_domain):
         raise ConfigurationError(
             f"the root domain must be a host such as {hosts.DEFAULT_ROOT_DOMAIN} or 127.0.0.1:8080, "
             f"not {root_domain!r}"
         )
     region = _first(default_region, env.get(DEFAULT_REGION), hosts.DEFAULT_REGION)
+    if region and not hosts.is_region(region):
+        raise ConfigurationError(
+            f"the region must be one such as {hosts.DEFAULT_REGION}, or empty, not {region!r}"
+        )
     return Address(root_domain, protocol, region, token)
 
 

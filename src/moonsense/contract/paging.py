@@ -19,11 +19,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from dataclasses import dataclass
 
+from moonsense.contract.ids import is_id
 from moonsense.contract.limits import DEFAULT_PER_PAGE, MAX_PER_PAGE
 
 MICROS_PER_SECOND = 1_000_000
+
+# Up to the year 33658, and always a number that a database can hold.
+_MICROS = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 def clamp_per_page(per_page: int | None) -> int:
@@ -49,8 +54,8 @@ class Key:
         """The place a cursor stands for. Raises ValueError when it is none of ours."""
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
-            micros, dot, item_id = raw.partition(".")
-            if not dot:
+            micros, _, item_id = raw.partition(".")
+            if not _MICROS.fullmatch(micros) or not is_id(item_id):
                 raise ValueError
             return cls(int(micros), item_id)
         except (ValueError, binascii.Error):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 TYPES: dict[int, str] = {
     400: "invalid_request_error",
@@ -21,7 +21,7 @@ TYPES: dict[int, str] = {
 """The kind of error that goes with a status."""
 
 
-@dataclass
+@dataclass(eq=False)  # an exception that compares by value has no hash, and some tools keep them in sets
 class Problem(Exception):
     """An error answer to be: raised where the cloud finds it, written in one place."""
 
@@ -29,6 +29,11 @@ class Problem(Exception):
     message: str
     param: str = ""
     retry_after: int | None = None
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions are pickled by the positional arguments they were made
+        # with, which leaves out those given by name.
+        return (type(self), tuple(getattr(self, field.name) for field in fields(self)))
 
     @property
     def type(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,6 +37,9 @@ class Kind(enum.Enum):
 
 PLATFORMS = tuple(v.name for v in common_v2_pb2.DevicePlatform.DESCRIPTOR.values if v.number)
 VIEWS = ("minimal", "full")
+
+# Nine digits fit the int32 in which a page's number is answered.
+_INTEGER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,8 @@ class Param:
 def _read(kind: Kind, text: str) -> Value:
     match kind:
         case Kind.INTEGER:
-            if not text.lstrip("-").isdecimal() or len(text) > 10:
-                raise ValueError(f"{text!r} is not a whole number")
+            if not _INTEGER.fullmatch(text):
+                raise ValueError(f"{text!r} is not a whole number of at most nine digits")
             return int(text)
         case Kind.TIME:
             moment, digits = times.parse(text)
@@ -128,13 +132,20 @@ class Route:
         return self.path.format(**{name: quote(value, safe="") for name, value in ids.items()})
 
     def query(self, values: Mapping[str, object]) -> list[tuple[str, str]]:
-        """Values by name as the query of a request; None and empty lists are left out."""
+        """Values by name as the query of a request; None and empty lists are left out.
+
+        A text given where many are taken is one of them, not one a letter.
+        """
         pairs: list[tuple[str, str]] = []
         for param in self.params:
             value = values.get(param.name)
             if value is None:
                 continue
-            many: Iterable[object] = value if param.many else [value]  # type: ignore[assignment]
+            many = (
+                value
+                if param.many and isinstance(value, Iterable) and not isinstance(value, str)
+                else [value]
+            )
             pairs.extend((param.wire, _write(item)) for item in many)
         return pairs
 
