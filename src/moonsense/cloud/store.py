@@ -63,13 +63,13 @@ class Store:
     """Everything a cloud keeps. Open it with ``Store.open``; ``close`` is idempotent."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self.settings = settings
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         path = settings.data_dir / "catalog.db"
         self._write_engine = connect(path, writing=True)
         migrate(self._write_engine)
         self._read_engine = connect(path, writing=False)
-        self._objects = Objects(settings.data_dir / "objects", settings.objects_url)
+        self.objects = Objects(settings.data_dir / "objects", settings.objects_url)
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="moonsense-reader")
         self._sessions: OrderedDict[str, SessionRef] = OrderedDict()
         self._closed = False
@@ -79,7 +79,7 @@ class Store:
             appended=self._received,
         )
         rules = SealRules(settings.seal_bundles, settings.seal_bytes, settings.seal_age_seconds)
-        self._sealer = Sealer(self._read_engine, self._writer, self._objects, rules)
+        self._sealer = Sealer(self._read_engine, self._writer, self.objects, rules)
 
     @classmethod
     def open(cls, settings: Settings, *, sealing: bool = True) -> Store:
@@ -109,11 +109,16 @@ class Store:
 
     async def _read(self, query: Callable[[Connection], T]) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._readers, self._read_now, query)
+        return await loop.run_in_executor(self._readers, self.read_now, query)
 
-    def _read_now(self, query: Callable[[Connection], T]) -> T:
+    def read_now(self, query: Callable[[Connection], T]) -> T:
+        """What a query gives, in the calling thread."""
         with self._read_engine.connect() as connection:
             return query(connection)
+
+    def write_now(self, job: Callable[[Connection], T]) -> T:
+        """Run a job in the writer's transaction and wait for the commit."""
+        return self._writer.do_now(job)
 
     # Sessions
 
@@ -155,6 +160,8 @@ class Store:
         # What a session adds up to is ours to say.
         for name in ("counters", "oldest_event", "newest_event", "cdfs", "circle"):
             wanted.ClearField(name)
+        wanted.ClearField("labels")
+        wanted.labels.extend(SessionLabel(name=label.name) for label in session.labels)
 
         def create(connection: Connection) -> Session:
             found = sessions.find(connection, wanted.session_id)
@@ -211,17 +218,17 @@ class Store:
         self, who: Principal, request: BundleCreateRequest, *, remote_ip: str
     ) -> BundleCreateResponse:
         """Store bundles; returns when the disk has them. All of them are stored, or none."""
-        if len(request.bundles) > self._settings.max_bundles_per_request:
+        if len(request.bundles) > self.settings.max_bundles_per_request:
             raise Problem(
                 413,
-                f"a request may hold {self._settings.max_bundles_per_request} bundles, "
+                f"a request may hold {self.settings.max_bundles_per_request} bundles, "
                 f"this one has {len(request.bundles)}; send them in several",
                 "bundles",
             )
         session = await self._session(who.project_id, request.session_id)
 
         def rows() -> list[log.LogRow]:
-            limit = self._settings.max_items_per_bundle
+            limit = self.settings.max_items_per_bundle
             return rows_of(request, session, who, remote_ip=remote_ip, max_items=limit)
 
         large = request.ByteSize() > _LARGE_REQUEST_BYTES
@@ -255,7 +262,7 @@ class Store:
             return chunks.find(connection, ref.key, chunk_id)
 
         row = _there(await self._read(find), "chunk", "chunk_id")
-        return bodies.stored_chunk(self._objects, project_id, session_id, row)
+        return bodies.stored_chunk(self.objects, project_id, session_id, row)
 
     async def open_bundles(self, project_id: str, session_id: str, media_type: str) -> Snapshot:
         """Every bundle of a session received so far, as ``media.FRAMES`` or ``media.NDJSON``.
@@ -270,7 +277,7 @@ class Store:
             return chunks.of_session(connection, ref.key), unsealed
 
         rows, unsealed = await self._read(find)
-        stored = [bodies.stored_chunk(self._objects, project_id, session_id, row) for row in rows]
+        stored = [bodies.stored_chunk(self.objects, project_id, session_id, row) for row in rows]
         return await bodies.snapshot(stored, unsealed, media_type)
 
     # Cards
@@ -312,35 +319,35 @@ class Store:
 
     def create_project(self, name: str) -> str:
         """A new project; gives its id."""
-        return self._writer.do_now(lambda connection: tokens.create_project(connection, name, now_micros()))
+        return self.write_now(lambda connection: tokens.create_project(connection, name, now_micros()))
 
     def create_app(self, project_id: str, name: str) -> str:
         """A new app of a project; gives its id."""
-        return self._writer.do_now(
+        return self.write_now(
             lambda connection: tokens.create_app(connection, project_id, name, now_micros())
         )
 
     def projects(self) -> list[tuple[str, str]]:
         """Ids and names of the projects, oldest first."""
-        return self._read_now(tokens.projects)
+        return self.read_now(tokens.projects)
 
     def apps(self, project_id: str) -> list[tuple[str, str]]:
         """Ids and names of a project's apps, oldest first."""
-        return self._read_now(lambda connection: tokens.apps(connection, project_id))
+        return self.read_now(lambda connection: tokens.apps(connection, project_id))
 
     def add_token(self, *, project_id: str, app_id: str, scopes: str, digest: bytes, hint: str) -> str:
         """Make a token known by its digest; gives its credential id."""
-        return self._writer.do_now(
+        return self.write_now(
             lambda connection: tokens.add(connection, project_id, app_id, scopes, digest, hint, now_micros())
         )
 
     def tokens(self) -> list[TokenRecord]:
         """Every token ever made, oldest first."""
-        return self._read_now(tokens.all_tokens)
+        return self.read_now(tokens.all_tokens)
 
     def revoke_token(self, credential_id: str) -> bool:
         """End a token; False when there is no valid one of that id."""
-        return self._writer.do_now(lambda connection: tokens.revoke(connection, credential_id, now_micros()))
+        return self.write_now(lambda connection: tokens.revoke(connection, credential_id, now_micros()))
 
     # How it is
 
@@ -349,8 +356,8 @@ class Store:
         if self._closed:
             return "the cloud is stopping"
         try:
-            self._writer.do_now(lambda _connection: None)
-            self._read_now(sessions.count)
+            self.write_now(lambda _connection: None)
+            self.read_now(sessions.count)
         except (SQLAlchemyError, OSError, Problem) as error:
             return f"the catalog does not answer: {type(error).__name__}"
         return ""
@@ -362,7 +369,7 @@ class Store:
             ("chunks", chunks.count),
             ("bundles_in_log", log.size),
         )
-        numbers: dict[str, float] = {name: self._read_now(count) for name, count in counted}
+        numbers: dict[str, float] = {name: self.read_now(count) for name, count in counted}
         return numbers | {
             "bundles_received_total": self._writer.rows,
             "commits_total": self._writer.commits,

@@ -15,64 +15,59 @@ from moonsense.models.data_plane_v2_sdk_pb2 import SessionLabel
 def replace(
     connection: Connection, project_id: str, session_key: int, wanted: Iterable[SessionLabel], now: int
 ) -> None:
-    """Give a session exactly these labels, in this order, each name once.
+    """Give a session exactly these labels, in this order, each once.
 
-    A label that the project does not know yet is made, with the id it brings
-    (imported recordings) if that is free, else with a new one. A label that
-    stays keeps its ``session_label_id`` and time.
+    A label is meant by its name; one that the project does not know yet is
+    made. Imported recordings bring ids too, which are kept: the service has
+    labels of one name and several ids. A label that stays on the session keeps
+    its ``session_label_id`` and time.
     """
-    names = {message.name: message for message in wanted}
     kept = {
-        row.name: row
-        for row in connection.execute(
-            select(session_label, label.c.name)
-            .join(label, label.c.label_id == session_label.c.label_id)
-            .where(session_label.c.session_key == session_key)
-        )
+        row.label_id: row
+        for row in connection.execute(select(session_label).where(session_label.c.session_key == session_key))
     }
     connection.execute(delete(session_label).where(session_label.c.session_key == session_key))
-    if not names:
-        return
-    ids = _ids(connection, project_id, names, now)
-    connection.execute(
-        insert(session_label),
-        [
+    rows: dict[str, dict[str, object]] = {}
+    for message in wanted:
+        label_id = _known(connection, project_id, message) or _make(connection, project_id, message, now)
+        before = kept.get(label_id)
+        rows.setdefault(
+            label_id,
             {
                 "session_key": session_key,
-                "label_id": ids[name],
-                "session_label_id": kept[name].session_label_id
-                if name in kept
+                "label_id": label_id,
+                "session_label_id": before.session_label_id
+                if before
                 else message.session_label_id or new_id(),
-                "position": position,
-                "created_at": kept[name].created_at if name in kept else _created_at(message, now),
-            }
-            for position, (name, message) in enumerate(names.items())
-        ],
-    )
+                "position": len(rows),
+                "created_at": before.created_at if before else _created_at(message, now),
+            },
+        )
+    if rows:
+        connection.execute(insert(session_label), list(rows.values()))
 
 
 def _created_at(message: SessionLabel, now: int) -> int:
     return message.created_at.ToMicroseconds() if message.HasField("created_at") else now
 
 
-def _ids(connection: Connection, project_id: str, names: dict[str, SessionLabel], now: int) -> dict[str, str]:
-    """The ids of labels by name; those that are not there are made."""
-    known = select(label.c.name, label.c.label_id).where(
-        label.c.project_id == project_id, label.c.name.in_(list(names))
+def _known(connection: Connection, project_id: str, message: SessionLabel) -> str | None:
+    """The id of the project's label that is meant: of that name, and of that id if one is given."""
+    query = select(label.c.label_id).where(label.c.project_id == project_id, label.c.name == message.name)
+    if message.label_id:
+        query = query.where(label.c.label_id == message.label_id)
+    return connection.execute(query.order_by(label.c.created_at, label.c.label_id)).scalars().first()
+
+
+def _make(connection: Connection, project_id: str, message: SessionLabel, now: int) -> str:
+    """A new label, under the id it brings if that is free."""
+    taken = select(label.c.label_id).where(label.c.label_id == message.label_id)
+    free = message.label_id and connection.execute(taken).first() is None
+    label_id = message.label_id if free else new_id()
+    connection.execute(
+        insert(label).values(label_id=label_id, project_id=project_id, name=message.name, created_at=now)
     )
-    ids: dict[str, str] = {row.name: row.label_id for row in connection.execute(known)}
-    for name, message in names.items():
-        if name in ids:
-            continue
-        label_id = message.label_id
-        taken = select(label.c.label_id).where(label.c.label_id == label_id)
-        if not label_id or connection.execute(taken).first() is not None:
-            label_id = new_id()
-        connection.execute(
-            insert(label).values(label_id=label_id, project_id=project_id, name=name, created_at=now)
-        )
-        ids[name] = label_id
-    return ids
+    return label_id
 
 
 def of_sessions(connection: Connection, session_keys: Sequence[int]) -> dict[int, list[SessionLabel]]:
@@ -95,7 +90,7 @@ def of_sessions(connection: Connection, session_keys: Sequence[int]) -> dict[int
 
 def all_labels(connection: Connection, project_id: str) -> list[SessionLabel]:
     """The labels of a project by name."""
-    query = select(label).where(label.c.project_id == project_id).order_by(label.c.name)
+    query = select(label).where(label.c.project_id == project_id).order_by(label.c.name, label.c.label_id)
     found = []
     for row in connection.execute(query):
         message = SessionLabel(label_id=row.label_id, name=row.name)
@@ -106,12 +101,12 @@ def all_labels(connection: Connection, project_id: str) -> list[SessionLabel]:
 
 def top(connection: Connection, project_id: str) -> list[LabelWithStats]:
     """The labels of a project with their number of sessions, most first."""
-    sessions = func.count(session_label.c.session_key)
+    sessions = func.count(session_label.c.session_key.distinct())
     query = (
         select(label.c.name, sessions)
         .join(session_label, session_label.c.label_id == label.c.label_id)
         .where(label.c.project_id == project_id)
-        .group_by(label.c.label_id, label.c.name)
+        .group_by(label.c.name)
         .order_by(sessions.desc(), label.c.name)
     )
     return [LabelWithStats(name=name, sessions_count=n) for name, n in connection.execute(query)]

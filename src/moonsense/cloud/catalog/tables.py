@@ -19,7 +19,6 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
-    UniqueConstraint,
     text,
 )
 
@@ -96,7 +95,8 @@ label = Table(
     Column("project_id", ForeignKey("project.project_id"), nullable=False),
     Column("name", Text, nullable=False),
     _time("created_at"),
-    UniqueConstraint("project_id", "name"),
+    # Not unique: recordings of the service carry two labels of one name on one session.
+    Index("label_name", "project_id", "name"),
 )
 
 session_label = Table(

@@ -46,8 +46,10 @@ def upgrade() -> None:
             ["project.project_id"],
         ),
         sa.PrimaryKeyConstraint("label_id"),
-        sa.UniqueConstraint("project_id", "name"),
     )
+    with op.batch_alter_table("label", schema=None) as batch_op:
+        batch_op.create_index("label_name", ["project_id", "name"], unique=False)
+
     op.create_table(
         "session",
         sa.Column(
@@ -209,6 +211,9 @@ def downgrade() -> None:
         batch_op.drop_index("session_journey")
 
     op.drop_table("session")
+    with op.batch_alter_table("label", schema=None) as batch_op:
+        batch_op.drop_index("label_name")
+
     op.drop_table("label")
     op.drop_table("app")
     op.drop_table("project")
