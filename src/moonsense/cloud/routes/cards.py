@@ -1,0 +1,54 @@
+"""Cards."""
+
+from __future__ import annotations
+
+from starlette.responses import Response
+
+from moonsense.cloud.listing import next_link, page_number, page_size, pagination
+from moonsense.cloud.requests import Request
+from moonsense.cloud.responses import message_response
+from moonsense.cloud.store import Store
+from moonsense.contract import limits
+from moonsense.contract.problems import Problem
+from moonsense.models.data_plane_v2_pb2 import Card, CardDeleteResponse, CardListResponse
+
+
+class Cards:
+    """The routes of cards."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def list(self, request: Request) -> Response:
+        """GET /v2/cards"""
+        query = request.query()
+        session_id = str(query["session_id"])
+        per_page, number = page_size(query), page_number(query)
+        page = await self._store.list_cards(
+            request.who.project_id, session_id, offset=(number - 1) * per_page, limit=per_page
+        )
+        answer = CardListResponse(
+            session_id=session_id,
+            cards=page.items,
+            pagination=pagination(number, per_page, page.total, more=page.more),
+        )
+        return message_response(request, answer, next_link(request, number + 1) if page.more else None)
+
+    async def create(self, request: Request) -> Response:
+        """POST /v2/cards"""
+        card = await request.message(Card)
+        if not card.session_id:
+            raise Problem(422, "session_id is missing", param="session_id")
+        if len(card.title.encode()) + len(card.description.encode()) > limits.MAX_CARD_BYTES:
+            raise Problem(
+                422,
+                f"title and description may have {limits.MAX_CARD_BYTES} bytes of UTF-8 together",
+                param="description",
+            )
+        return message_response(request, await self._store.create_card(request.who.project_id, card))
+
+    async def delete(self, request: Request) -> Response:
+        """DELETE /v2/cards/{card_id}"""
+        card_id = request.ids["card_id"]
+        await self._store.delete_card(request.who.project_id, card_id)
+        return message_response(request, CardDeleteResponse(card_id=card_id))
