@@ -12,7 +12,7 @@ MAX_BODY_BYTES = 16 * 1024 * 1024
 """A request body after decompression: a request is held in memory whole while it is checked."""
 
 MAX_SMALL_BODY_BYTES = 256 * 1024
-"""The body of any other request than one with bundles: it becomes a row, and rows are listed by the hundred."""
+"""The body of a request without bundles: it becomes a row, and rows are listed by the hundred."""
 
 MAX_BUNDLES_PER_REQUEST = 1_000
 """Bundles in one POST: they are stored in one transaction, which others wait for."""

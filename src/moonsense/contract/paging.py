@@ -57,7 +57,10 @@ class Key:
             micros, _, item_id = raw.partition(".")
             if not _MICROS.fullmatch(micros) or not is_id(item_id):
                 raise ValueError
-            return cls(int(micros), item_id)
+            key = cls(int(micros), item_id)
+            if key.cursor() != text:
+                raise ValueError
+            return key
         except (ValueError, binascii.Error):
             raise ValueError("the cursor is not one that this cloud gave out") from None
 

@@ -24,6 +24,8 @@ DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
 @typing.final
 class FieldRules(google.protobuf.message.Message):
+    """The rules of one field; those that are absent do not apply."""
+
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     MIN_BYTES_FIELD_NUMBER: builtins.int
