@@ -112,19 +112,15 @@ class Sealer:
 
     def received(self, rows: Iterable[LogRow]) -> None:
         """Count rows that were just committed; called in the writer's thread."""
-        sizes: dict[int, Unsealed] = {}
+        sums: dict[int, list[int]] = {}
         for row in rows:
-            before = sizes.get(row.session_key) or Unsealed(
-                row.session_key, 0, 0, row.received_at, final=False
-            )
-            sizes[row.session_key] = before._replace(
-                bundles=before.bundles + 1,
-                size=before.size + len(row.payload),
-                final=before.final or row.final,
-            )
+            sum_ = sums.setdefault(row.session_key, [0, 0, row.received_at, 0])
+            sum_[0] += 1
+            sum_[1] += len(row.payload)
+            sum_[3] |= row.final
         with self._change:
-            for unsealed in sizes.values():
-                self._expect(unsealed)
+            for key, (bundles, size, first_received_at, final) in sums.items():
+                self._expect(Unsealed(key, bundles, size, first_received_at, bool(final)))
 
     def _expect(self, unsealed: Unsealed) -> None:
         """Add bundles to what a session has in the log, and put it on the agenda."""

@@ -68,6 +68,9 @@ def connect(path: Path, *, writing: bool) -> Engine:
 
     @event.listens_for(engine, "begin")
     def _begin(connection: sqlalchemy.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        # Past SQLAlchemy's own execution, which takes longer than the statement.
+        cursor = connection.connection.cursor()
+        cursor.execute("BEGIN IMMEDIATE" if writing else "BEGIN")
+        cursor.close()
 
     return engine

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, select
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.sqlite import insert
 
 from moonsense.cloud.catalog.tables import chunk, log
@@ -105,7 +106,15 @@ class SealedIndexes:
 
 
 _CHUNK_INDEXES = select(chunk.c.indexes).where(chunk.c.session_key == bindparam("session_key"))
-_APPEND = insert(log).on_conflict_do_nothing()
+
+# Compiled once: this is the statement of every recorded bundle, and its rows
+# are tuples in the columns' order already.
+_APPEND = str(
+    insert(log)
+    .values({name: bindparam(name) for name in LogRow._fields})
+    .on_conflict_do_nothing()
+    .compile(dialect=sqlite.dialect())
+)
 
 
 def append(connection: Connection, rows: Sequence[LogRow], sealed: SealedIndexes) -> list[LogRow]:
@@ -116,7 +125,7 @@ def append(connection: Connection, rows: Sequence[LogRow], sealed: SealedIndexes
         if row.bundle_index <= 0 or row.bundle_index not in sealed.of(connection, row.session_key)
     ]
     if fresh:
-        connection.execute(_APPEND, [row._asdict() for row in fresh])
+        connection.exec_driver_sql(_APPEND, fresh)
     return fresh
 
 

@@ -60,7 +60,8 @@ class Writer:
         self._commits = 0
         self._rows = 0
         self._sealed = SealedIndexes()
-        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[list[_Work] | None] = queue.SimpleQueue()
+        self._batches: dict[asyncio.AbstractEventLoop, list[_Work]] = {}
         self._closed = False
         self._lock = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="moonsense-writer", daemon=True)
@@ -101,22 +102,39 @@ class Writer:
     def do_now(self, job: Callable[[Connection], T]) -> T:
         """As ``do``, for a thread that is not an event loop's."""
         future: Future[T] = Future()
-        self._put(_Work(job, (), future))
+        self._put([_Work(job, (), future)])
         return future.result()
 
     def _hand_in(
         self, job: Callable[[Connection], Any] | None, rows: Sequence[LogRow]
     ) -> asyncio.Future[Any]:
-        future = asyncio.get_running_loop().create_future()
-        self._put(_Work(job, rows, future))
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        batch = self._batches.get(loop)
+        if batch is None:
+            # The requests that an event loop found ready together are passed on
+            # together: one by one, the writer would begin a commit for the first
+            # and let the rest wait for the next.
+            batch = self._batches[loop] = []
+            loop.call_soon(self._pass_on, loop)
+        batch.append(_Work(job, rows, future))
         return future
 
-    def _put(self, work: _Work) -> None:
+    def _pass_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        batch = self._batches.pop(loop)
+        try:
+            self._put(batch)
+        except Problem as problem:
+            for work in batch:
+                work.error = problem
+            _settle(batch)
+
+    def _put(self, batch: list[_Work]) -> None:
         with self._lock:
             if self._closed:
                 raise Problem(503, "the cloud is stopping", retry_after=1)
-            self._waiting += len(work.rows)
-            self._queue.put(work)
+            self._waiting += sum(len(work.rows) for work in batch)
+            self._queue.put(batch)
 
     def close(self) -> None:
         """Commit what was handed in, then end the thread."""
@@ -129,33 +147,29 @@ class Writer:
 
     def _run(self) -> None:
         with self._engine.connect() as connection:
-            while (first := self._queue.get()) is not None:
-                group, last = self._gather(first)
+            while (batch := self._queue.get()) is not None:
+                group, last = self._gather(batch)
                 self._commit(connection, group)
                 if last:
                     return
 
-    def _gather(self, first: _Work) -> tuple[list[_Work], bool]:
-        """The first and all that wait behind it, and whether the end was among it."""
-        group, rows = [first], len(first.rows)
+    def _gather(self, group: list[_Work]) -> tuple[list[_Work], bool]:
+        """A batch and all that wait behind it, and whether the end was among them."""
+        rows = sum(len(work.rows) for work in group)
         while rows < _GROUP_ROWS:
             try:
-                work = self._queue.get_nowait()
+                batch = self._queue.get_nowait()
             except queue.Empty:
                 return group, False
-            if work is None:
+            if batch is None:
                 return group, True
-            group.append(work)
-            rows += len(work.rows)
+            group += batch
+            rows += sum(len(work.rows) for work in batch)
         return group, False
 
     def _commit(self, connection: Connection, group: list[_Work]) -> None:
         try:
-            with connection.begin():
-                stored = self._append(connection, [work for work in group if work.rows])
-                for work in group:
-                    if work.job is not None:
-                        self._attempt(connection, work)
+            stored = self._transact(connection, group)
         except Exception as error:
             # Each waiter gets the error; the thread must live on.
             log.exception("a transaction of %d writes failed", len(group))
@@ -167,31 +181,37 @@ class Writer:
             self._rows += len(stored)
             if stored:
                 self._appended(stored)
-        self._waiting_less(sum(len(work.rows) for work in group))
+        with self._lock:
+            self._waiting -= sum(len(work.rows) for work in group)
         _answer(group)
 
-    def _waiting_less(self, rows: int) -> None:
-        with self._lock:
-            self._waiting -= rows
-
-    def _append(self, connection: Connection, works: list[_Work]) -> list[LogRow]:
-        """Store the rows of many requests with one statement."""
-        rows = [row for work in works for row in work.rows]
-        if not rows:
-            return []
+    def _transact(self, connection: Connection, group: list[_Work]) -> list[LogRow]:
+        """Everything of a group in one transaction; gives the rows stored."""
+        appends = [work for work in group if work.rows]
+        jobs = [work for work in group if work.job is not None]
         try:
-            with connection.begin_nested():
-                return append(connection, rows, self._sealed)
-        except IntegrityError:
-            # One of them is for a session that was just deleted; find out which.
-            stored: list[LogRow] = []
-            for work in works:
-                try:
-                    with connection.begin_nested():
-                        stored += append(connection, work.rows, self._sealed)
-                except IntegrityError:
-                    work.error = Problem(404, "the session was deleted", param="session_id")
+            with connection.begin():
+                stored = self._append(connection, [row for work in appends for row in work.rows])
+                for work in jobs:
+                    self._attempt(connection, work)
             return stored
+        except IntegrityError:
+            # One of the bundles is for a session that was just deleted: no job
+            # raises here, each fails alone. Store the others one by one.
+            stored = []
+            with connection.begin():
+                for work in appends:
+                    try:
+                        with connection.begin_nested():
+                            stored += self._append(connection, work.rows)
+                    except IntegrityError:
+                        work.error = Problem(404, "the session was deleted", param="session_id")
+                for work in jobs:
+                    self._attempt(connection, work)
+            return stored
+
+    def _append(self, connection: Connection, rows: Sequence[LogRow]) -> list[LogRow]:
+        return append(connection, rows, self._sealed) if rows else []
 
     def _attempt(self, connection: Connection, work: _Work) -> None:
         """Run one job so that its failure undoes it alone."""
