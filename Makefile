@@ -22,8 +22,8 @@ pip := $(bin)/python -m pip --quiet --quiet --disable-pip-version-check
 help:
 	@sed -n 's/^#   //p' Makefile
 	@echo "make check    all but the tests: lint, types, layers, generated files"
-	@echo "make lint types layers generated"
 	@echo "make models   make src/moonsense/models from proto/ again"
+	@echo "make sync     make the client for threads from the one for asyncio again"
 	@echo "make bench    measure, beside the published clients"
 	@echo "make clean    remove what these made"
 
@@ -50,10 +50,14 @@ layers: .venv/.tools
 generated: .venv/.tools
 	@$(bin)/python scripts/side_environments.py models
 	@if test -x .venv-models/bin/python; then .venv-models/bin/python scripts/generate_models.py --check; fi
+	@$(bin)/python scripts/generate_sync.py --check
 
 models: .venv/.tools
 	@$(bin)/python scripts/side_environments.py models
 	@.venv-models/bin/python scripts/generate_models.py
+
+sync: .venv/.tools
+	@$(bin)/python scripts/generate_sync.py
 
 bench: .venv/.tools
 	@$(bin)/python scripts/side_environments.py
