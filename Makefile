@@ -17,13 +17,14 @@ python = $(shell for p in $(candidates); do if $$p -c '$(fits)' 2>/dev/null; the
 bin := .venv/bin
 pip := $(bin)/python -m pip --quiet --quiet --disable-pip-version-check
 
-.PHONY: help demo test check lint types layers generated models sync bench clean
+.PHONY: help demo test check lint types layers generated models sync docs bench clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
 	@echo "make check    all but the tests: lint, types, layers, generated files"
 	@echo "make models   make src/moonsense/models from proto/ again"
 	@echo "make sync     make the client for threads from the one for asyncio again"
+	@echo "make docs     fill the tables in docs/ again"
 	@echo "make bench    measure, beside the published clients"
 	@echo "make clean    remove what these made"
 
@@ -51,10 +52,14 @@ generated: .venv/.tools
 	@$(bin)/python scripts/side_environments.py models
 	@if test -x .venv-models/bin/python; then .venv-models/bin/python scripts/generate_models.py --check; fi
 	@$(bin)/python scripts/generate_sync.py --check
+	@$(bin)/python scripts/generate_docs.py --check
 
 models: .venv/.tools
 	@$(bin)/python scripts/side_environments.py models
 	@.venv-models/bin/python scripts/generate_models.py
+
+docs: .venv/.tools
+	@$(bin)/python scripts/generate_docs.py
 
 sync: .venv/.tools
 	@$(bin)/python scripts/generate_sync.py
