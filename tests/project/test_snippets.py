@@ -1,0 +1,228 @@
+"""Every command and every program in README.md and docs/ does what the text says.
+
+Each document is followed from its top, as a reader would, in an empty folder.
+Three things differ from what stands there: the server takes a free port, the
+tokens are those that were made, and what would need the network is done
+without it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from moonsense.contract import environment
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block of a document."""
+
+    place: str
+    language: str
+    text: str
+
+
+def blocks(document: Path) -> Iterator[Block]:
+    text = document.read_text(encoding="utf-8")
+    for match in re.finditer(r"^```(\w*)\n(.*?)^```$", text, flags=re.MULTILINE | re.DOTALL):
+        line = text.count("\n", 0, match.start()) + 2
+        yield Block(f"{document.name}:{line}", match[1], match[2])
+
+
+@dataclass
+class Terminal:
+    """A reader's folder, variables and running server."""
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    servers: list[subprocess.Popen[str]] = field(default_factory=list)
+    url: str = ""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return {**os.environ, "PATH": path, "MOONSENSE_CLOUD_PORT": "0", **self.variables}
+
+    def run(self, command: list[str | Path], *, code: int = 0, cwd: Path | None = None) -> str:
+        """Run something to its end; its standard output."""
+        result = subprocess.run(
+            command,
+            cwd=cwd or self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert result.returncode == code, (
+            f"{command}: exit {result.returncode}\n{result.stdout}{result.stderr}"
+        )
+        return result.stdout if code == 0 else result.stderr
+
+    def python(self, block: Block, *, code: int = 0) -> str:
+        """Run a program of a document."""
+        program = self.folder / "program.py"
+        program.write_text(block.text, encoding="utf-8")
+        return self.run([sys.executable, "-W", "error", program], code=code)
+
+    def shell(self, line: str) -> str:
+        """Run one command line of a document."""
+        command = shlex.split(line, comments=True)
+        match command:
+            case ["make", target]:
+                # Not from inside the tests; what it comes down to is.
+                steps = self.run(["make", "--dry-run", target], cwd=ROOT).splitlines()
+                assert steps[-1].endswith({"demo": "moonsense demo", "test": "-m pytest"}[target])
+                return ""
+            case ["python3", "-m", "pip", "install", what]:
+                offline = [
+                    "--quiet",
+                    "--no-deps",
+                    "--no-build-isolation",
+                    "--target",
+                    self.folder / "installed",
+                ]
+                return self.run([sys.executable, "-m", "pip", "install", *offline, what], cwd=ROOT)
+            case ["export", assignment]:
+                self.export(*assignment.split("=", 1))
+                return ""
+            case ["moonsense", "cloud", "serve", *_]:
+                self.serve(command)
+                return ""
+            case _:
+                printed = self.run(["bash", "-euc", line])
+                self.tokens |= {token[:8]: token for token in re.findall(r"moon_[sp]k_\w{38}", printed)}
+                return printed
+
+    def export(self, name: str, value: str) -> None:
+        if value.endswith("_..."):
+            value = self.tokens[value.removesuffix("...")]
+        elif name == environment.ROOT_DOMAIN:
+            value = self.url.removeprefix("http://")
+        self.variables[name] = value
+
+    def serve(self, command: list[str]) -> None:
+        """Start a server and wait for the line with its address."""
+        with (self.folder / "server.log").open("w", encoding="utf-8") as log:
+            server = subprocess.Popen(
+                command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        self.servers.append(server)
+        assert server.stdout is not None
+        said = server.stdout.readline()
+        found = re.match(r"http://127\.0\.0\.1:\d+", said)
+        assert found, said + (self.folder / "server.log").read_text(encoding="utf-8")
+        self.url = found[0]
+
+    def close(self) -> None:
+        for server in self.servers:
+            server.send_signal(signal.SIGINT)
+            try:
+                assert server.wait(timeout=30) in (0, 130)
+            finally:
+                server.kill()
+                server.wait()
+                assert server.stdout is not None
+                server.stdout.close()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Terminal]:
+    terminal = Terminal(tmp_path)
+    yield terminal
+    terminal.close()
+
+
+def test_readme(terminal: Terminal) -> None:
+    found = list(blocks(ROOT / "README.md"))
+    assert [block.language for block in found].count("python") == 3
+    first = next(block for block in found if block.language == "python")
+    recorded = ""
+    for block in found:
+        if block is first:
+            said = terminal.python(block, code=1)
+            assert environment.SECRET_TOKEN in said
+            assert "moonsense cloud serve" in said
+        elif block.language == "python":
+            printed = terminal.python(block)
+            if printed.startswith("recorded"):
+                recorded = printed.split()[1]
+        elif block.text == f"export {environment.SECRET_TOKEN}=...\n":
+            address = environment.resolve("...", environment={})
+            assert address.control_plane() == "https://api.moonsense.cloud"
+        else:
+            assert block.language == "sh", block.place
+            for line in block.text.splitlines():
+                printed = terminal.shell(line.replace("SESSION", recorded) if "export" not in line else line)
+                if "sessions list" in line:
+                    assert recorded in printed, block.place
+    printed = terminal.python(first).splitlines()
+    assert printed[0].split()[0] == recorded
+    assert sum(int(line.split()[1]) for line in printed[1:]) == 500
+    assert (terminal.folder / "walk.json").read_text(encoding="utf-8").count("\n") == len(printed) - 1
+
+
+def test_operating(terminal: Terminal) -> None:
+    for block in blocks(ROOT / "docs" / "operating.md"):
+        if block.language == "python":
+            terminal.python(block)
+        else:
+            for line in block.text.splitlines():
+                terminal.shell(line)
+    listed = terminal.run(["moonsense", "cloud", "token", "list", "--json", "--data-dir", "moonsense-data"])
+    assert terminal.run(["moonsense", "cloud", "token", "list", "--json", "--data-dir", "backup"]) == listed
+
+
+@pytest.mark.parametrize("name", ["errors.md", "compatibility.md"])
+def test_programs_that_need_a_cloud(name: str, terminal: Terminal, cloud) -> None:
+    terminal.variables |= cloud.environment
+    (block,) = (block for block in blocks(ROOT / "docs" / name) if block.language)
+    assert terminal.python(block)
+
+
+def test_no_block_is_left_out() -> None:
+    tested = {"README.md", "operating.md", "errors.md", "compatibility.md"}
+    for document in DOCUMENTS:
+        languages = {block.language for block in blocks(document)}
+        assert languages <= ({"sh", "python", ""} if document.name in tested else {""}), document
+
+
+def test_every_link_leads_somewhere() -> None:
+    for document in DOCUMENTS:
+        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", document.read_text(encoding="utf-8")):
+            assert target.startswith("https://") or (document.parent / target).is_file(), (
+                f"{document.name}: {target}"
+            )
+
+
+def test_the_tables_are_what_the_code_says() -> None:
+    result = subprocess.run(
+        [sys.executable, "scripts/generate_docs.py", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_room_is_in_the_architecture() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for path in (ROOT / "src" / "moonsense").iterdir():
+        if path.is_dir() and any(path.glob("*.py")):
+            assert f"`{path.name}/`" in text, path.name
