@@ -226,3 +226,5 @@ def test_every_room_is_in_the_architecture() -> None:
     for path in (ROOT / "src" / "moonsense").iterdir():
         if path.is_dir() and any(path.glob("*.py")):
             assert f"`{path.name}/`" in text, path.name
+    for level, room in re.findall(r"^\| (\d) \| `([\w]+)(?:/|\.py)` \|", text, flags=re.MULTILINE):
+        assert f'"{room}": {level},' in (ROOT / "scripts" / "check_layers.py").read_text(encoding="utf-8")
