@@ -1,0 +1,38 @@
+"""Calls about cards: notes that people and programs put on a session."""
+
+from __future__ import annotations
+
+from moonsense.client._async.base import AsyncBase
+from moonsense.models.data_plane_v2_pb2 import Card, CardListResponse
+
+
+class AsyncCardCalls(AsyncBase):
+    """Cards."""
+
+    async def list_cards(self, session_id: str) -> list[Card]:
+        """All cards of a session, newest first."""
+        region = await self._region_of(session_id)
+        first = self._first_page("list_cards", {"session_id": session_id}, region=region)
+        return [
+            card
+            async for card in self._walk(
+                first, CardListResponse, lambda page: page.cards, lambda card: card.card_id
+            )
+        ]
+
+    async def create_card(
+        self, session_id: str, title: str, description: str, source_type: str = "API"
+    ) -> Card:
+        """Put a card on a session.
+
+        It is not sent again when the answer was lost: that could make two cards.
+
+        Returns:
+            The card as the cloud has it, with its ``card_id`` and ``created_at``.
+        """
+        card = Card(session_id=session_id, title=title, description=description, source_type=source_type)
+        return await self._call("create_card", Card, region=await self._region_of(session_id), body=card)
+
+    async def delete_card(self, card_id: str) -> None:
+        """Delete a card. Cards have no region of their own: the client's default one is asked."""
+        await self._transport.delete(self._builder.build("delete_card", ids={"card_id": card_id}))

@@ -1,0 +1,21 @@
+"""The client itself: all its calls together."""
+
+from __future__ import annotations
+
+from moonsense.client._async.cards import AsyncCardCalls
+from moonsense.client._async.chunks import AsyncChunkCalls
+from moonsense.client._async.recording import AsyncRecordingCalls
+from moonsense.client._async.regions import AsyncRegionCalls
+from moonsense.client._async.sessions import AsyncSessionCalls
+
+
+class AsyncClient(AsyncSessionCalls, AsyncChunkCalls, AsyncCardCalls, AsyncRecordingCalls, AsyncRegionCalls):
+    """A client of a Moonsense Cloud.
+
+    One client may be used by many tasks or threads at once; they share its
+    connections. Lists and readers work while they are taken: nothing is asked
+    for before the first item is.
+
+    Every error is a ``moonsense.errors.MoonsenseError``, which is a
+    RuntimeError; wrong arguments are TypeErrors and ValueErrors.
+    """

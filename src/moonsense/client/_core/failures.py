@@ -1,0 +1,82 @@
+"""The border to the HTTP library: its exceptions end here and become ours."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+import httpx2
+
+from moonsense.errors import (
+    ConfigurationError,
+    ConnectionFailed,
+    IncompleteError,
+    MoonsenseError,
+    RequestTimeout,
+)
+
+if TYPE_CHECKING:
+    from moonsense.client._core.requests import Request
+
+FOREIGN = (
+    httpx2.HTTPError,
+    httpx2.InvalidURL,
+    httpx2.CookieConflict,
+    httpx2.StreamError,
+    UnicodeError,  # a host that IDNA cannot write
+    OSError,  # ssl.SSLError too
+)
+"""Everything the HTTP library raises by itself."""
+
+_UNUSABLE = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, UnicodeError)
+_NEVER_SENT = (
+    httpx2.ConnectError,
+    httpx2.ProxyError,
+    httpx2.LocalProtocolError,
+    ssl.SSLCertVerificationError,
+)
+_STEPS: tuple[tuple[type[Exception], str], ...] = (
+    (httpx2.ConnectTimeout, "no connection"),
+    (httpx2.PoolTimeout, "no free connection"),
+    (httpx2.WriteTimeout, "the request could not be sent"),
+    (httpx2.ReadTimeout, "no answer"),
+)
+
+
+def translate(error: Exception, request: Request) -> MoonsenseError:
+    """The error of ours for a failure before the answer was whole."""
+    if isinstance(error, _UNUSABLE):
+        return ConfigurationError(f"{request}: the address cannot be used: {error}")
+    if isinstance(error, httpx2.TimeoutException):
+        step = next((text for kind, text in _STEPS if isinstance(error, kind)), "no answer")
+        return RequestTimeout(
+            f"{request}: {step} in the time given",
+            method=request.method,
+            url=request.shown_url,
+            sent=not isinstance(error, (httpx2.ConnectTimeout, httpx2.PoolTimeout)),
+        )
+    sent = not isinstance(error, _NEVER_SENT)
+    what = "the connection broke" if sent else "no connection"
+    return ConnectionFailed(
+        f"{request}: {what}: {_reason(error)}", method=request.method, url=request.shown_url, sent=sent
+    )
+
+
+def translate_body(error: Exception, request: Request, where: str) -> MoonsenseError:
+    """The error of ours for a failure while a body was being read piece by piece."""
+    if isinstance(error, httpx2.TimeoutException):
+        return RequestTimeout(
+            f"{where}: the answer stopped and did not go on in the time given",
+            method=request.method,
+            url=request.shown_url,
+        )
+    return IncompleteError(f"the answer broke off: {_reason(error)}", where=where)
+
+
+def _reason(error: BaseException) -> str:
+    """The words of the innermost error, which names the actual cause."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        if not str(inner):
+            break
+        error = inner
+    return str(error) or type(error).__name__

@@ -1,0 +1,32 @@
+# Made from src/moonsense/client/_async/cards.py by scripts/generate_sync.py: do not edit.
+"""Calls about cards: notes that people and programs put on a session."""
+
+from __future__ import annotations
+
+from moonsense.client._sync.base import Base
+from moonsense.models.data_plane_v2_pb2 import Card, CardListResponse
+
+
+class CardCalls(Base):
+    """Cards."""
+
+    def list_cards(self, session_id: str) -> list[Card]:
+        """All cards of a session, newest first."""
+        region = self._region_of(session_id)
+        first = self._first_page("list_cards", {"session_id": session_id}, region=region)
+        return list(self._walk(first, CardListResponse, lambda page: page.cards, lambda card: card.card_id))
+
+    def create_card(self, session_id: str, title: str, description: str, source_type: str = "API") -> Card:
+        """Put a card on a session.
+
+        It is not sent again when the answer was lost: that could make two cards.
+
+        Returns:
+            The card as the cloud has it, with its ``card_id`` and ``created_at``.
+        """
+        card = Card(session_id=session_id, title=title, description=description, source_type=source_type)
+        return self._call("create_card", Card, region=self._region_of(session_id), body=card)
+
+    def delete_card(self, card_id: str) -> None:
+        """Delete a card. Cards have no region of their own: the client's default one is asked."""
+        self._transport.delete(self._builder.build("delete_card", ids={"card_id": card_id}))

@@ -1,0 +1,22 @@
+# Made from src/moonsense/client/_async/client.py by scripts/generate_sync.py: do not edit.
+"""The client itself: all its calls together."""
+
+from __future__ import annotations
+
+from moonsense.client._sync.cards import CardCalls
+from moonsense.client._sync.chunks import ChunkCalls
+from moonsense.client._sync.recording import RecordingCalls
+from moonsense.client._sync.regions import RegionCalls
+from moonsense.client._sync.sessions import SessionCalls
+
+
+class Client(SessionCalls, ChunkCalls, CardCalls, RecordingCalls, RegionCalls):
+    """A client of a Moonsense Cloud.
+
+    One client may be used by many tasks or threads at once; they share its
+    connections. Lists and readers work while they are taken: nothing is asked
+    for before the first item is.
+
+    Every error is a ``moonsense.errors.MoonsenseError``, which is a
+    RuntimeError; wrong arguments are TypeErrors and ValueErrors.
+    """

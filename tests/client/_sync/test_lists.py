@@ -1,0 +1,212 @@
+# Made from tests/client/_async/test_lists.py by scripts/generate_sync.py: do not edit.
+# ruff: noqa: SIM117
+"""Lists over many pages: every item once, and an end whatever the cloud answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice
+from typing import Any
+
+import pytest
+from support.wire import Received, Reply, WireServer, connect, reply
+
+from moonsense.client import Client
+from moonsense.errors import IntegrityError, ServerError
+
+
+class Cloud:
+    """A list by page numbers, newest first, that may change between two pages."""
+
+    def __init__(self, count: int, per_page: int = 100) -> None:
+        self.ids = [f"s{n:04}" for n in range(count, 0, -1)]
+        self.per_page = per_page
+        self.between: Callable[[Cloud, int], None] = lambda cloud, page: None
+        self.edit: Callable[[dict[str, Any], int], None] = lambda numbers, page: None
+
+    def __call__(self, request: Received) -> Reply:
+        query = dict(request.query)
+        page = int(query["page"])
+        self.between(self, page)
+        start = (page - 1) * self.per_page
+        total_pages = max(1, -(-len(self.ids) // self.per_page))
+        numbers = {
+            "current_page": page,
+            "per_page": self.per_page,
+            "next_page": page + 1 if page < total_pages else 0,
+            "total_pages": total_pages,
+            "total_count": len(self.ids),
+        }
+        self.edit(numbers, page)
+        return reply(
+            {
+                "sessions": [{"session_id": name} for name in self.ids[start : start + self.per_page]],
+                "pagination": numbers,
+            }
+        )
+
+
+def listed(cloud: Callable[[Received], Reply]) -> list[str]:
+    with WireServer(cloud) as server:
+        with connect(Client, server) as client:
+            return [session.session_id for session in client.list_sessions()]
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250, 300])
+def test_every_page_is_read(count: int) -> None:
+    cloud = Cloud(count)
+    assert listed(cloud) == cloud.ids
+
+
+def test_a_cloud_that_gives_fewer_a_page_than_asked_for() -> None:
+    cloud = Cloud(60, per_page=7)
+    assert listed(cloud) == cloud.ids
+
+
+@pytest.mark.parametrize("arriving", [1, 30, 100, 250])
+def test_what_arrives_meanwhile_brings_no_repeats_and_hides_nothing(arriving: int) -> None:
+    cloud = Cloud(250)
+    before = list(cloud.ids)
+
+    def arrive(cloud: Cloud, page: int) -> None:
+        if page == 2 and len(cloud.ids) == 250:
+            cloud.ids = [f"new{n}" for n in range(arriving)] + cloud.ids
+
+    cloud.between = arrive
+    ids = listed(cloud)
+    assert len(ids) == len(set(ids))
+    assert [name for name in ids if name in before] == before
+
+
+@pytest.mark.parametrize("left", ["total_pages", "next_page", "current_page", "total_pages current_page"])
+def test_numbers_that_are_left_out(left: str) -> None:
+    cloud = Cloud(250)
+
+    def edit(numbers: dict[str, Any], page: int) -> None:
+        for name in left.split():
+            del numbers[name]
+
+    cloud.edit = edit
+    assert listed(cloud) == cloud.ids
+
+
+def test_a_cloud_that_says_nothing_of_its_pages() -> None:
+    cloud = Cloud(250)
+    cloud.edit = lambda numbers, page: numbers.clear()
+    assert listed(cloud) == cloud.ids
+
+
+@pytest.mark.parametrize("numbers", [{}, {"current_page": 1}, {"next_page": 2, "total_pages": 9**9}])
+def test_a_cloud_that_always_gives_the_first_page(numbers: dict[str, int]) -> None:
+    cloud = Cloud(250)
+
+    def answer(request: Received) -> Reply:
+        page = {"sessions": [{"session_id": name} for name in cloud.ids[:100]]}
+        return reply({**page, "pagination": numbers} if numbers else page)
+
+    assert listed(answer) == cloud.ids[:100]
+
+
+def test_a_list_that_goes_in_circles_is_an_error() -> None:
+    def answer(request: Received) -> Reply:
+        page = int(dict(request.query)["page"])
+        return reply(
+            {
+                "sessions": [{"session_id": "s"}],
+                "pagination": {"current_page": page, "next_page": page + 1, "total_pages": page + 1},
+            }
+        )
+
+    with pytest.raises(IntegrityError, match="the list repeats itself"):
+        listed(answer)
+
+
+def by_link(pages: dict[str, tuple[list[str], str]]) -> Callable[[Received], Reply]:
+    """A list by cursors: from the cursor to its ids and the next ``Link``."""
+
+    def answer(request: Received) -> Reply:
+        ids, link = pages[dict(request.query).get("cursor", "")]
+        body = {
+            "sessions": [{"session_id": name} for name in ids],
+            "pagination": {"current_page": 1, "next_page": 2, "total_pages": 5},
+        }
+        return reply(body, **({"Link": link} if link else {}))
+
+    return answer
+
+
+def test_the_link_is_followed_and_the_numbers_are_not() -> None:
+    pages = {
+        "": (["a", "b"], '</v2/sessions?cursor=k1&per_page=100>; rel="next"'),
+        "k1": (["c"], '<http://elsewhere.test/v2/sessions?cursor=k2>; title="x, y"; rel="prev next"'),
+        "k2": (["d"], ""),
+    }
+    with WireServer(by_link(pages)) as server:
+        with connect(Client, server) as client:
+            assert [s.session_id for s in client.list_sessions(labels=["l"])] == ["a", "b", "c", "d"]
+    # The host of a link is not asked: the token would go there.
+    assert [request.target for request in server.requests] == [
+        "/v2/sessions?per_page=100&page=1&filter%5Blabels%5D%5B%5D=l",
+        "/v2/sessions?cursor=k1&per_page=100",
+        "/v2/sessions?cursor=k2",
+    ]
+
+
+def test_links_that_lead_back_end() -> None:
+    pages = {
+        "": (["a"], '</v2/sessions?cursor=k1>; rel="next"'),
+        "k1": (["b"], '</v2/sessions?cursor=k2>; rel="next"'),
+        "k2": (["c"], '</v2/sessions?cursor=k1>; rel="next"'),
+    }
+    assert listed(by_link(pages)) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("link", ['<x>; rel="prev"', "garbage", "<", '<x>; rel="nextish"', "<x>"])
+def test_other_links_do_not_matter(link: str) -> None:
+    cloud = Cloud(250)
+
+    def answer(request: Received) -> Reply:
+        plain = cloud(request).data
+        return Reply(plain.replace(b"\r\n", b"\r\nLink: " + link.encode() + b"\r\n", 1))
+
+    assert listed(answer) == cloud.ids
+
+
+def test_pages_are_asked_for_as_they_are_taken() -> None:
+    with WireServer(Cloud(250)) as server:
+        with connect(Client, server) as client:
+            sessions = client.list_sessions()
+            assert server.requests == []
+            for _ in range(100):
+                next(sessions)
+            assert len(server.requests) == 1
+            next(sessions)
+            assert len(server.requests) == 2
+
+
+def test_an_error_on_a_later_page_is_raised_there() -> None:
+    cloud = Cloud(250)
+
+    def answer(request: Received) -> Reply:
+        return cloud(request) if dict(request.query)["page"] == "1" else reply({}, 500)
+
+    with WireServer(answer) as server:
+        with connect(Client, server) as client:
+            sessions = client.list_sessions()
+            ids = [(next(sessions)).session_id for _ in range(100)]
+            assert ids == list(islice(cloud.ids, 100))
+            with pytest.raises(ServerError):
+                next(sessions)
+
+
+def test_chunks_are_listed_too() -> None:
+    def answer(request: Received) -> Reply:
+        page = int(dict(request.query)["page"])
+        chunks = [{"chunk_id": f"c{page}-{n}"} for n in range(2)]
+        return reply({"chunks": chunks, "pagination": {"current_page": page, "total_pages": 3}})
+
+    with WireServer(answer) as server:
+        with connect(Client, server) as client:
+            chunks = [chunk.chunk_id for chunk in client.list_chunks("s")]
+    assert chunks == ["c1-0", "c1-1", "c2-0", "c2-1", "c3-0", "c3-1"]
+    assert server.requests[0].target == "/v2/sessions/s/chunks?per_page=100&page=1"
