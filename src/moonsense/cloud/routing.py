@@ -82,7 +82,7 @@ class Table:
                 continue
             ids = {}
             for wanted, segment in zip(pattern, segments, strict=True):
-                if wanted.startswith("{"):
+                if wanted.startswith("{") and segment:
                     ids[wanted[1:-1]] = segment
                 elif wanted != segment:
                     break

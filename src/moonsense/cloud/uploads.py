@@ -117,36 +117,38 @@ def _unzstd(body: bytes, limit: int) -> bytes:
 
 
 def _check_zstd_end(body: bytes) -> None:
-    """Raise unless a body ends where a zstd frame ends.
+    """Raise unless a body is whole zstd frames.
 
     The library hands out what it has when a frame is cut, without an error. The
-    lengths are in the frames' block headers (RFC 8878, 3.1.1), so this reads a
-    few bytes of every block.
+    lengths are in the headers of the frames' blocks, so this reads a few bytes
+    of every block.
     """
-    size = len(body)
-    position = 0
-    while position < size or size == 0:
-        magic = int.from_bytes(body[position : position + 4], "little")
-        if magic & 0xFFFFFFF0 == _ZSTD_SKIPPABLE:
-            position += 8 + int.from_bytes(body[position + 4 : position + 8], "little")
-            continue
-        if magic != _ZSTD_MAGIC:
-            raise zstandard.ZstdError("no frame begins here")
-        head = body[position : position + 18]  # the longest header
-        frame = zstandard.get_frame_parameters(head)
-        position += zstandard.frame_header_size(head)
-        last = False
-        while not last and position < size:
-            header = int.from_bytes(body[position : position + 3], "little")
-            last, kind, length = bool(header & 1), header >> 1 & 3, header >> 3
-            if kind == _ZSTD_RESERVED:
-                raise zstandard.ZstdError("a block of no known kind")
-            position += 3 + (1 if kind == _ZSTD_RLE else length)
-        if not last:
-            break
-        position += 4 if frame.has_checksum else 0
-    if position != size:
+    end = _zstd_frame_end(body, 0)
+    while end < len(body):
+        end = _zstd_frame_end(body, end)
+    if end != len(body):
         raise Problem(400, "the body is not whole: its zstd stream has no end")
+
+
+def _zstd_frame_end(body: bytes, position: int) -> int:
+    """Where the frame that begins at a position ends (RFC 8878, 3.1): past the body's end when it is cut."""
+    magic = int.from_bytes(body[position : position + 4], "little")
+    if magic & 0xFFFFFFF0 == _ZSTD_SKIPPABLE:
+        return position + 8 + int.from_bytes(body[position + 4 : position + 8], "little")
+    if magic != _ZSTD_MAGIC:
+        raise zstandard.ZstdError("no frame begins here")
+    head = body[position : position + 18]  # the longest header
+    frame = zstandard.get_frame_parameters(head)
+    position += zstandard.frame_header_size(head)
+    while position < len(body):
+        header = int.from_bytes(body[position : position + 3], "little")
+        last, kind, length = header & 1, header >> 1 & 3, header >> 3
+        if kind == _ZSTD_RESERVED:
+            raise zstandard.ZstdError("a block of no known kind")
+        position += 3 + (1 if kind == _ZSTD_RLE else length)
+        if last:
+            return position + (4 if frame.has_checksum else 0)
+    return len(body) + 1
 
 
 def too_large(limit: int) -> Problem:
