@@ -18,7 +18,7 @@ import heapq
 import logging
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Engine
@@ -27,7 +27,7 @@ from moonsense.cloud.catalog import chunks, log, sessions
 from moonsense.cloud.catalog.log import LogRow, Ranges, Unsealed
 from moonsense.cloud.catalog.writer import Writer
 from moonsense.cloud.objects import Objects, chunk_keys
-from moonsense.cloud.renditions import Rendered, render
+from moonsense.cloud.renditions import Rendered
 from moonsense.contract.ids import new_id
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,15 @@ class _Pending:
 class Sealer:
     """A thread that seals what is due. ``start`` it once; ``close`` finishes the chunk under way."""
 
-    def __init__(self, engine: Engine, writer: Writer, objects: Objects, rules: SealRules) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        writer: Writer,
+        objects: Objects,
+        rules: SealRules,
+        render: Callable[[Sequence[bytes]], Rendered],
+    ) -> None:
+        self._render = render
         self._engine = engine
         self._writer = writer
         self._objects = objects
@@ -197,7 +205,7 @@ class Sealer:
         if owner is None or not received:
             return None
         project_id, session_id = owner
-        rendered = render([row.payload for row in received])
+        rendered = self._render([row.payload for row in received])
         chunk_id = new_id()
         objects = chunk_keys(project_id, session_id, chunk_id)
         due = time.time_ns() // 1000 + _ANNOUNCED_MICROS

@@ -32,6 +32,8 @@ from moonsense.cloud.records import (
     StoredChunk,
     TokenRecord,
 )
+from moonsense.cloud.renderer import Renderer
+from moonsense.cloud.renditions import render
 from moonsense.cloud.sealer import Sealer, SealRules
 from moonsense.cloud.settings import Settings
 from moonsense.contract.ids import is_id, new_id
@@ -79,7 +81,14 @@ class Store:
             appended=self._received,
         )
         rules = SealRules(settings.seal_bundles, settings.seal_bytes, settings.seal_age_seconds)
-        self._sealer = Sealer(self._read_engine, self._writer, self.objects, rules)
+        self._renderer = Renderer() if settings.sealer_process else None
+        self._sealer = Sealer(
+            self._read_engine,
+            self._writer,
+            self.objects,
+            rules,
+            self._renderer.render if self._renderer else render,
+        )
 
     @classmethod
     def open(cls, settings: Settings, *, sealing: bool = True) -> Store:
@@ -99,6 +108,8 @@ class Store:
             return
         self._closed = True
         self._sealer.close()
+        if self._renderer:
+            self._renderer.close()
         self._writer.close()
         self._readers.shutdown(wait=True)
         self._read_engine.dispose()

@@ -15,8 +15,8 @@ from moonsense.cloud.store import Store
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    """Chunks of five bundles, so that tests are short; by age only after a minute."""
-    return Settings(data_dir=tmp_path / "data", seal_bundles=5, seal_age_seconds=60)
+    """Chunks of five bundles, made in this process, so that tests are short; by age only after a minute."""
+    return Settings(data_dir=tmp_path / "data", seal_bundles=5, seal_age_seconds=60, sealer_process=False)
 
 
 @pytest.fixture

@@ -17,8 +17,10 @@ from moonsense.contract.problems import Problem
 from moonsense.models import BundleCreateRequest, Session
 
 
-def test_what_waits_is_committed_together(store: Store, who: Principal) -> None:
+def test_what_waits_is_committed_together(open_store: Callable[..., Store]) -> None:
     """While the writer is held up, requests gather; then one commit takes them all."""
+    store = open_store(sealing=False)
+    who = make_principal(store)
 
     async def run() -> int:
         session = await store.create_session(who, Session())
