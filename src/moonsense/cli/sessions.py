@@ -1,0 +1,259 @@
+"""``moonsense sessions``: list, show, read, download, label and delete them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moonsense.cli.options import Json, SessionId, parse_time
+from moonsense.cli.output import (
+    Column,
+    note,
+    show_json,
+    show_json_lines,
+    show_json_list,
+    show_table,
+)
+from moonsense.cli.session_text import (
+    duration_text,
+    event_seconds,
+    labels_text,
+    platform_text,
+    time_text,
+    totals,
+)
+from moonsense.cli.summary import BundleSummary, show_summary
+
+if TYPE_CHECKING:
+    from moonsense.models.data_plane_v2_sdk_pb2 import Session
+
+_SHOWN = 50
+
+app = typer.Typer(no_args_is_help=True, help="List, show, read, download, label and delete sessions.")
+
+
+@app.command("list")
+def list_sessions(
+    *,
+    label: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--label", "-l", metavar="LABEL", help="Only with this label; again for any of several."
+        ),
+    ] = None,
+    platform: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--platform", "-p", metavar="NAME", help="Only of iOS, ANDROID or WEB; again for several."
+        ),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=parse_time, metavar="TIME", help="Created then or later: a date, a time, or 2h, 7d ago."
+        ),
+    ] = None,
+    until: Annotated[
+        datetime | None, typer.Option(parser=parse_time, metavar="TIME", help="Created then or before.")
+    ] = None,
+    journey: Annotated[str | None, typer.Option(help="Only of this journey.", metavar="ID")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            metavar="N",
+            help=f"At most so many. Without it: {_SHOWN}, or all with --json.",
+            show_default=False,
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """List sessions, newest first. Times are UTC."""
+    from moonsense.client import Client
+    from moonsense.contract.routes import PLATFORMS
+
+    names = {name.lower(): name for name in PLATFORMS}
+    for name in platform or ():
+        if name.lower() not in names:
+            raise typer.BadParameter(f"{name!r} is none of {', '.join(PLATFORMS)}", param_hint="--platform")
+    with Client() as client:
+        found = client.list_sessions(
+            labels=label or None,
+            platforms=[names[name.lower()] for name in platform or ()] or None,
+            journey_id=journey,
+            since=since,
+            until=until,
+        )
+        if json:
+            show_json_list(islice(found, limit))
+            return
+        shown = list(islice(found, limit or _SHOWN))
+        more = limit is None and len(shown) == _SHOWN and next(iter(found), None) is not None
+    if not shown:
+        note("no sessions")
+        return
+    _show_sessions(shown)
+    if more:
+        note(f"the newest {_SHOWN}; --limit shows more, --json all")
+
+
+def _show_sessions(found: Iterable[Session]) -> None:
+    columns = [
+        Column("SESSION", whole=True),
+        Column("CREATED", rank=3),
+        Column("PLATFORM"),
+        Column("LABELS"),
+        Column("BUNDLES", right=True),
+        Column("ITEMS", right=True, rank=4),
+        Column("DURATION", right=True, rank=2),
+        Column("JOURNEY", whole=True, rank=5),
+    ]
+
+    def row(session: Session) -> tuple[str, ...]:
+        bundles, items = totals(session)
+        seconds = event_seconds(session)
+        return (
+            session.session_id,
+            time_text(session.created_at),
+            platform_text(session.metadata),
+            labels_text(session),
+            f"{bundles:,}",
+            f"{sum(items.values()):,}",
+            "" if seconds is None else duration_text(seconds),
+            session.journey_id,
+        )
+
+    show_table(columns, (row(session) for session in found))
+
+
+@app.command()
+def show(
+    session: SessionId,
+    *,
+    full: Annotated[bool, typer.Option("--full", help="With --json: counters with their buckets.")] = False,
+    json: Json = False,
+) -> None:
+    """Show one session: its device, labels and counters."""
+    from moonsense.client import Client
+
+    with Client() as client:
+        found = client.describe_session(session, minimal=not full)
+    if json:
+        show_json(found)
+        return
+    device, config = found.metadata, found.config
+    bundles, items = totals(found)
+    seconds = event_seconds(found)
+    rate = config.sensor_sampling_rate
+    rows = [
+        ("session", found.session_id),
+        ("created", time_text(found.created_at)),
+        ("platform", platform_text(device)),
+        ("device", " ".join(filter(None, [device.manufacturer, device.model]))),
+        ("system", device.system_version),
+        ("install", device.install_id),
+        ("labels", labels_text(found)),
+        ("journey", found.journey_id),
+        ("group", found.client_session_group_id),
+        ("app", found.app_id),
+        ("region", found.region_id),
+        ("sampling", f"{rate} a second" if rate else ""),
+        ("oldest event", time_text(found.oldest_event)),
+        ("newest event", time_text(found.newest_event)),
+        ("duration", "" if seconds is None else duration_text(seconds)),
+        ("bundles", f"{bundles:,}"),
+        *((name, f"{count:,}") for name, count in items.items()),
+    ]
+    show_table([Column(""), Column("")], [row for row in rows if row[1]])
+
+
+@app.command()
+def read(
+    session: SessionId,
+    *,
+    json: Annotated[
+        bool, typer.Option("--json", help="Every bundle as a line of JSON (NDJSON) on stdout.")
+    ] = False,
+) -> None:
+    """Read every bundle of a session: a summary, or with --json the bundles themselves."""
+    from moonsense.client import Client
+
+    with Client() as client:
+        bundles = client.read_session(session)
+        if json:
+            show_json_lines(bundles)
+            return
+        summary = BundleSummary()
+        summary.add_all(bundles)
+    show_summary(summary)
+
+
+@app.command()
+def download(
+    session: SessionId,
+    *,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="The file to write. Without it: SESSION.json here."
+        ),
+    ] = None,
+) -> None:
+    """Write a session's bundles to a file, a JSON document a line.
+
+    The file appears when it is whole; one that was there stays as it is until then.
+    """
+    from moonsense.client import Client
+
+    target = output or Path(f"{session}.json")
+    with Client() as client:
+        client.download_session(session, str(target))
+    if target.is_file():
+        note(f"{target}: {target.stat().st_size:,} bytes")
+
+
+@app.command()
+def label(
+    session: SessionId,
+    labels: Annotated[list[str] | None, typer.Argument(metavar="LABEL...", show_default=False)] = None,
+    *,
+    clear: Annotated[bool, typer.Option("--clear", help="Take all labels away.")] = False,
+    json: Json = False,
+) -> None:
+    """Give a session these labels, in place of those it has."""
+    if bool(labels) == clear:
+        raise typer.BadParameter("give the labels, or --clear to take all away", param_hint="LABEL")
+    from moonsense.client import Client
+
+    with Client() as client:
+        client.update_session_labels(session, labels or [])
+        found = client.describe_session(session)
+    if json:
+        show_json(found)
+        return
+    note(f"{session}: {labels_text(found) or 'no labels'}")
+
+
+@app.command()
+def delete(
+    sessions: Annotated[
+        list[str], typer.Argument(metavar="SESSION...", help="Ids of sessions.", show_default=False)
+    ],
+    *,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete sessions with all their data, for good."""
+    if not yes:
+        what = f"session {sessions[0]}" if len(sessions) == 1 else f"{len(sessions)} sessions"
+        typer.confirm(f"Delete {what} with all data?", abort=True, err=True)
+    from moonsense.client import Client
+
+    with Client() as client:
+        for session in sessions:
+            client.delete_session(session)
+            note(f"{session}: deleted")
