@@ -122,8 +122,8 @@ class AsyncBase:
                 yield item
 
     def _remember(self, session: Session) -> Session:
-        """Keep the region of a session that a cloud described."""
-        if session.session_id:
+        """Keep the region of a session that a cloud of several regions described."""
+        if session.session_id and self._address.default_region:
             self._regions.put(session.session_id, checked_region(session.region_id))
         return session
 
