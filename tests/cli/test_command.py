@@ -164,6 +164,16 @@ def test_a_reader_that_goes_away_ends_it_quietly(
     assert said == b""
 
 
+def test_a_pipe_that_was_closed_before_a_short_answer_is_no_complaint(
+    start_script: Callable, cloud: EmbeddedCloud
+) -> None:
+    process = start_script("whoami", **cloud.environment)
+    process.stdout.close()
+    said = process.stderr.read()
+    assert process.wait(30) == 1
+    assert said == b""
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGINT to send")
 def test_ctrl_c_ends_it_with_130_and_no_traceback(start_script: Callable) -> None:
     """Interrupted while it waits for an answer that does not come."""

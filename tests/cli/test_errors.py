@@ -30,7 +30,7 @@ def test_every_error_of_the_tree_has_a_line_and_a_documented_code(kind: type[err
     assert "\n" not in hint
     assert code in EXIT_CODES
     assert code != 0
-    # Only the missing extra needs no hint: its message is the command to run.
+    # The message of a missing extra is itself the command to run.
     assert bool(hint) != (kind is errors.MissingExtraError)
 
 
@@ -64,6 +64,19 @@ def test_a_busy_cloud_says_when_to_come_back() -> None:
 def test_a_failing_cloud_gives_the_request_to_look_for() -> None:
     failed = errors.ServerError("it broke", status=500, request_id="abc123")
     assert "abc123" in explain(failed)[1]
+
+
+def test_the_clouds_own_words_are_the_line() -> None:
+    missing = errors.NotFoundError("GET http://…: 404", status=404, detail="there is no such session")
+    assert explain(missing)[0] == "there is no such session (404)"
+    refused = errors.UnprocessableError("POST …", status=422, detail="must be one of a, b", param="platform")
+    assert explain(refused)[0] == "must be one of a, b (platform, 422)"
+
+
+def test_a_missing_token_leads_to_the_demo_and_a_message_with_a_command_stands_alone() -> None:
+    assert "moonsense demo" in explain(errors.ConfigurationError("set MOONSENSE_SECRET_TOKEN"))[1]
+    assert explain(errors.ConfigurationError("no cloud yet; make one: moonsense cloud init"))[1] == ""
+    assert explain(errors.ConfigurationError("cannot listen on 127.0.0.1:80"))[1] == "the command with --help"
 
 
 def test_errors_of_files_name_the_file() -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from moonsense import errors
 from moonsense.cli.output import complain
+from moonsense.contract.environment import SECRET_TOKEN
 from moonsense.contract.problems import Problem
 
 EXIT_CODES: dict[int, str] = {
@@ -40,11 +41,15 @@ def _trace(error: errors.MoonsenseError) -> str:
     return f"again in a while; the cloud's log has it as request {request_id}" if request_id else _wait(error)
 
 
+def _set_up(error: errors.MoonsenseError) -> str:
+    if SECRET_TOKEN in error.message:
+        return "moonsense demo --keep, which starts a cloud and shows what to export"
+    return "" if "moonsense " in error.message else "the command with --help"
+
+
 ADVICE: dict[type[errors.MoonsenseError], Advice] = {
     errors.MissingExtraError: Advice(2),  # its message is the command
-    errors.ConfigurationError: Advice(
-        2, "moonsense demo --keep, which starts a cloud and shows what to export"
-    ),
+    errors.ConfigurationError: Advice(2, _set_up),
     errors.AuthenticationError: Advice(
         3, "moonsense cloud token create --data-dir DIR, or copy the token again, whole"
     ),
@@ -72,12 +77,14 @@ ADVICE: dict[type[errors.MoonsenseError], Advice] = {
     errors.MoonsenseError: Advice(1, "the command again with moonsense --debug"),
 }
 
+_ABOUT_A_FIELD = (errors.BadRequestError, errors.UnprocessableError)
+
 
 def explain(error: Exception) -> tuple[str, str, int]:
     """An error's line, the next thing to try (or ""), and the exit code."""
     if isinstance(error, errors.MoonsenseError):
         advice = next(ADVICE[kind] for kind in type(error).__mro__ if kind in ADVICE)
-        line = error.message or type(error).__name__
+        line = _line(error)
         hint = advice.next(error) if callable(advice.next) else advice.next
         return line, hint, advice.code
     if isinstance(error, Problem):
@@ -88,6 +95,15 @@ def explain(error: Exception) -> tuple[str, str, int]:
         return str(error), "the command with --help", 2
     # Not foreseen: a defect, and worth its traceback.
     return f"{type(error).__name__}: {error}", "the command again with moonsense --debug", 1
+
+
+def _line(error: errors.MoonsenseError) -> str:
+    """The cloud's own words where there are some: the request they are about was just typed."""
+    detail, status = getattr(error, "detail", ""), getattr(error, "status", 0)
+    if detail:
+        about = f"{error.param}, " if isinstance(error, _ABOUT_A_FIELD) and error.param else ""
+        return f"{detail} ({about}{status})"
+    return error.message or type(error).__name__
 
 
 def report(error: Exception) -> int:

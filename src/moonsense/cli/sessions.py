@@ -220,7 +220,9 @@ def download(
 @app.command()
 def label(
     session: SessionId,
-    labels: Annotated[list[str] | None, typer.Argument(metavar="LABEL...", show_default=False)] = None,
+    labels: Annotated[
+        list[str] | None, typer.Argument(metavar="LABEL", help="Names of labels.", show_default=False)
+    ] = None,
     *,
     clear: Annotated[bool, typer.Option("--clear", help="Take all labels away.")] = False,
     json: Json = False,
@@ -242,7 +244,7 @@ def label(
 @app.command()
 def delete(
     sessions: Annotated[
-        list[str], typer.Argument(metavar="SESSION...", help="Ids of sessions.", show_default=False)
+        list[str], typer.Argument(metavar="SESSION", help="Ids of sessions.", show_default=False)
     ],
     *,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
