@@ -253,7 +253,7 @@ async def test_the_wire_is_what_is_asked_for(wire: str, accept: str) -> None:
 async def test_an_answer_that_stops_is_a_timeout() -> None:
     half = Reply(FORMS["frames"]().data[:-5], hang=True)
     with WireServer(half) as server:
-        async with connect(AsyncClient, server, timeout=0.05) as client:
+        async with connect(AsyncClient, server, timeout=0.25) as client:
             bundles = client.read_session("s")
             assert [await anext(bundles) for _ in range(4)] == BUNDLES[:4]
             with pytest.raises(RequestTimeout, match="session s: the answer stopped"):

@@ -164,7 +164,7 @@ def test_an_impossible_host_is_an_error_of_ours() -> None:
 
 def test_no_answer_is_a_timeout() -> None:
     with WireServer(Reply(b"", hang=True)) as server:
-        with connect(Client, server, tries=1, timeout=0.05) as client:
+        with connect(Client, server, tries=1, timeout=0.25) as client:
             with pytest.raises(errors.RequestTimeout, match="no answer in the time given"):
                 client.whoami()
 
@@ -172,7 +172,7 @@ def test_no_answer_is_a_timeout() -> None:
 def test_half_an_answer_is_a_timeout() -> None:
     half = Reply(reply({"app_id": "a"}).data[:-3], hang=True)
     with WireServer(half) as server:
-        with connect(Client, server, tries=1, timeout=0.05) as client:
+        with connect(Client, server, tries=1, timeout=0.25) as client:
             with pytest.raises(errors.RequestTimeout):
                 client.whoami()
 

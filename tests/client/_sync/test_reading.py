@@ -253,7 +253,7 @@ def test_the_wire_is_what_is_asked_for(wire: str, accept: str) -> None:
 def test_an_answer_that_stops_is_a_timeout() -> None:
     half = Reply(FORMS["frames"]().data[:-5], hang=True)
     with WireServer(half) as server:
-        with connect(Client, server, timeout=0.05) as client:
+        with connect(Client, server, timeout=0.25) as client:
             bundles = client.read_session("s")
             assert [next(bundles) for _ in range(4)] == BUNDLES[:4]
             with pytest.raises(RequestTimeout, match="session s: the answer stopped"):
