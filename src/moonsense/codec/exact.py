@@ -61,19 +61,19 @@ class _Types:
                     if ignore_unknown:
                         continue
                     raise Refused(f"{full_name} has no field {shown(name)}")
-                if value is None:  # says that the field is not set
-                    continue
                 field, convert = fields[name]
                 try:
                     if field in arguments:
                         raise Refused("it is there in both spellings")
-                    arguments[field] = convert(value)
+                    # Null says "not set", and so does None to the constructor.
+                    arguments[field] = None if value is None else convert(value)
                 except Refused as refused:
                     refused.path.append(field)
                     raise
             for members in oneofs:
-                if len(members & arguments.keys()) > 1:
-                    raise Refused(f"{' and '.join(sorted(members & arguments.keys()))} exclude each other")
+                present = [name for name in members if arguments.get(name) is not None]
+                if len(present) > 1:
+                    raise Refused(f"{' and '.join(present)} exclude each other")
             return arguments
 
         self.known[id(plan)] = read
@@ -108,12 +108,12 @@ class _Types:
         return known_or_none
 
 
-def _oneofs(plan: Plan) -> list[frozenset[str]]:
-    members: defaultdict[str, set[str]] = defaultdict(set)
+def _oneofs(plan: Plan) -> list[list[str]]:
+    members: defaultdict[str, list[str]] = defaultdict(list)
     for field in plan.fields:
         if field.oneof:
-            members[field.oneof].add(field.name)
-    return [frozenset(names) for names in members.values()]
+            members[field.oneof].append(field.name)
+    return list(members.values())
 
 
 def _list(convert: Read) -> Read:

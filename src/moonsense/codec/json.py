@@ -16,13 +16,14 @@ Where ``json_format`` guesses, or differs between protobuf 5 and 7, this is stri
 - A number too large for its field is refused, also from a string.
 - Base64 has no characters outside its alphabets.
 - Times have all their digits and a zone from -99:59 to +99:59.
-- An enum's number has no fraction.
+- An enum's number has 32 bits and no fraction; json_format takes 4294967297 and 1.9 for 1.
 - NaN and Infinity as bare words, and lone surrogates, are refused anywhere,
   in unknown fields too: they are not JSON.
 
-It is laxer in two things. Of a key given twice in the same spelling the last
+It is laxer in three things. Of a key given twice in the same spelling the last
 one counts, as for most readers of JSON. A name in brackets is an unknown field
-like any other, for there are no extensions here.
+like any other, for there are no extensions here. The greatest 32-bit float is
+read as it is written, which json_format does not do.
 """
 
 from __future__ import annotations

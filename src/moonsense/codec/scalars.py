@@ -36,8 +36,11 @@ __all__ = [
 ]
 
 MAX_DOUBLE = sys.float_info.max
-MAX_FLOAT = float.fromhex("0x1.fffffep+127")
-"""The greatest 32-bit float."""
+MAX_FLOAT = float.fromhex("0x1.fffffefffffffp+127")
+"""The greatest number that is a finite 32-bit float after rounding.
+
+It is above the greatest 32-bit float: the shortest text for that one, 3.4028235e38, is so too.
+"""
 
 Read = Callable[[Any], Any]
 
