@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import logging
 import pickle
@@ -99,6 +100,14 @@ def test_any_body_of_an_error_will_do(answer: Reply, detail: str | None) -> None
                 client.whoami()
     if detail is not None:
         assert caught.value.detail == detail
+
+
+def test_an_answer_that_inflates_without_end_is_not_held() -> None:
+    bomb = gzip.compress(bytes(70 * 1024 * 1024), 9)
+    with WireServer(reply(bomb, content_encoding="gzip", content_type="application/json")) as server:
+        with connect(Client, server) as client:
+            with pytest.raises(errors.DataError, match="larger than 67108864 bytes"):
+                client.whoami()
 
 
 def test_retry_after_is_on_the_error() -> None:

@@ -118,10 +118,9 @@ class AsyncTransport:
                 async for raw in response.aiter_raw():
                     for piece in decoder.feed(raw):
                         body += piece
-                    if len(body) > MAX_WHOLE_BYTES:
-                        raise DataError(
-                            f"the answer is larger than {MAX_WHOLE_BYTES} bytes", where=str(request)
-                        )
+                        if len(body) > MAX_WHOLE_BYTES:
+                            reason = f"the answer is larger than {MAX_WHOLE_BYTES} bytes"
+                            raise DataError(reason, where=str(request))
             except FOREIGN as error:
                 raise translate(error, request) from None
             decoder.close()
@@ -215,8 +214,8 @@ async def _error_body(response: httpx2.Response, head: Head) -> bytes:
         async for raw in response.aiter_raw():
             for piece in decoder.feed(raw):
                 body += piece
-            if len(body) >= MAX_ERROR_BYTES:
-                break
+                if len(body) >= MAX_ERROR_BYTES:
+                    return bytes(body)
     except (*FOREIGN, DataError) as error:
         logger.debug("the body of an error answer could not be read: %s", type(error).__name__)
-    return bytes(body[:MAX_ERROR_BYTES])
+    return bytes(body)
