@@ -134,8 +134,9 @@ def test_a_token_that_may_not_is_exit_code_3(on_cloud: Callable, cloud: Embedded
 
 
 def test_no_connection_is_exit_code_5(on_cloud: Callable) -> None:
-    # Port 9 of this machine: nobody listens there.
-    result = on_cloud("whoami", MOONSENSE_ROOT_DOMAIN="127.0.0.1:9")
+    with socket.socket() as deaf:  # bound and not listening: nobody else can take the port
+        deaf.bind(("127.0.0.1", 0))
+        result = on_cloud("whoami", MOONSENSE_ROOT_DOMAIN=f"127.0.0.1:{deaf.getsockname()[1]}")
     assert result.exit_code == 5
     assert "MOONSENSE_ROOT_DOMAIN" in result.stderr
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from moonsense.cli import output
-from moonsense.cli.output import Column, show_json_lines, show_json_list, show_json_value, show_table
+from moonsense.cli.output import Column, Listing, show_json_lines, show_json_list, show_json_value, show_table
 from moonsense.models.data_plane_v2_pb2 import Card
 
 COLUMNS = [
@@ -68,6 +68,25 @@ def test_piped_every_row_is_a_line_with_all_columns(capsys: pytest.CaptureFixtur
     assert len(lines) == 3
     assert "another label of some length" in lines[2]
     assert all(line == line.rstrip() for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("width", "lines"),
+    [
+        (80, ["accelerometer 6,000, gyroscope 6,000, battery 6"]),
+        (36, ["accelerometer 6,000,", "gyroscope 6,000, battery 6"]),
+        (20, ["accelerometer 6,000,", "gyroscope 6,000,", "battery 6"]),
+    ],
+)
+def test_a_listing_breaks_between_its_pieces_only(width: int, lines: list[str]) -> None:
+    console = Console(file=io.StringIO(), width=width, color_system=None, highlight=False)
+    console.print(Listing(["accelerometer 6,000", "gyroscope 6,000", "battery 6"]))
+    assert console.file.getvalue().splitlines() == lines  # type: ignore[attr-defined]
+
+
+def test_a_listing_takes_no_more_of_a_table_than_it_needs(capsys: pytest.CaptureFixture[str]) -> None:
+    show_table([Column("ITEMS"), Column("READ", right=True)], [(Listing(["a 1", "b 2"]), "7/s")])
+    assert capsys.readouterr().out == "ITEMS     READ\na 1, b 2   7/s\n"
 
 
 def test_a_table_without_titles_has_no_heading(capsys: pytest.CaptureFixture[str]) -> None:
