@@ -177,16 +177,9 @@ class Recorder(threading.Thread):
             kind, body = media.PROTOBUF, message.SerializeToString()
         else:
             kind, body = media.JSON, json_format.MessageToJson(message).encode()
-        while True:
-            try:
-                response = self._http.post(path, content=body, headers={"Content-Type": kind})
-                break
-            except httpx2.ConnectError:
-                if self._ledger.over.wait(_BACK_OFF):
-                    return False
-            except httpx2.TransportError:
-                self._ledger.count("requests broken off")
-                return False
+        response = self._answer(path, kind, body)
+        if response is None:
+            return False
         if response.status_code != 200:
             self._ledger.complain(f"POST {path}: {response.status_code} {response.text}")
             return False
@@ -194,6 +187,18 @@ class Recorder(threading.Thread):
             self._ledger.complain(f"POST {path}: {response.content!r}")
             return False
         return True
+
+    def _answer(self, path: str, kind: str, body: bytes) -> httpx2.Response | None:
+        """The cloud's answer, waited for while it is down; None when it went down in the middle."""
+        while True:
+            try:
+                return self._http.post(path, content=body, headers={"Content-Type": kind})
+            except httpx2.ConnectError:
+                if self._ledger.over.wait(_BACK_OFF):
+                    return None
+            except httpx2.TransportError:
+                self._ledger.count("requests broken off")
+                return None
 
 
 class Reader(threading.Thread):

@@ -1,0 +1,1 @@
+"""What is measured, beside the published clients: ``python -m benchmarks`` (or ``make bench``)."""

@@ -1,0 +1,58 @@
+"""Measure everything, print it, and write docs/performance.md.
+
+    python -m benchmarks [--quick] [--only reading|ingest] [--output FILE]
+
+``--quick`` is a short run to see that it works; its figures are rough. It
+writes nothing unless told where, and neither does ``--only``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import ingest, material, reading, report
+
+# On a disk: what is promised to be durable must be made so, which in memory costs nothing.
+FOLDER = material.ROOT / ".bench"
+DOCUMENT = material.ROOT / "docs" / "performance.md"
+PARTS = ("reading", "ingest")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", choices=PARTS)
+    parser.add_argument("--output", type=Path)
+    options = parser.parse_args()
+    whole = not (options.quick or options.only)
+
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    tables: list[report.Table] = []
+    try:
+        if options.only in (None, "reading"):
+            print("reading")
+            length, rounds = (100, 1) if options.quick else (1_000, 3)
+            tables += reading.measure(FOLDER / "reading", material.to_read(), length, rounds)
+        if options.only in (None, "ingest"):
+            print("recording")
+            rounds, scale = (1, 0.1) if options.quick else (3, 1.0)
+            tables += ingest.measure(FOLDER / "ingest", rounds, scale)
+    finally:
+        shutil.rmtree(FOLDER)
+
+    console = Console()
+    for table in tables:
+        table.show(console)
+    output = options.output or (DOCUMENT if whole else None)
+    if output is not None:
+        output.write_text(report.document(tables), encoding="utf-8")
+        print(f"written to {output}")
+
+
+if __name__ == "__main__":
+    main()
