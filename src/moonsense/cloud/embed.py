@@ -87,15 +87,16 @@ class EmbeddedCloud:
 
         Args:
             data_dir: where to keep things; without one, in a temporary folder
-                that is deleted at the end.
+                that ``close`` deletes.
             port: a port of 127.0.0.1; 0 takes a free one and keeps it over restarts.
             in_process: run in a thread of this process. Quicker to start, but it
                 shares the interpreter's lock, and cannot be killed.
             settings: more of ``Settings``.
         """
-        self._temporary = tempfile.TemporaryDirectory(prefix="moonsense-") if data_dir is None else None
-        folder = Path(self._temporary.name if self._temporary else data_dir or "")
-        self._settings = Settings.of(**{"host": "127.0.0.1", **settings, "data_dir": folder, "port": port})
+        folder = {} if data_dir is None else {"data_dir": Path(data_dir)}
+        self._settings = Settings.of(**{"host": "127.0.0.1", **settings, **folder, "port": port})
+        self._keeps = data_dir is not None
+        self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._in_process = in_process
         self._credentials: Credentials | None = None
         self._runner: _Runner | None = None
@@ -108,8 +109,9 @@ class EmbeddedCloud:
         """
         if self._runner is not None:
             return self
-        if self._temporary is not None and not Path(self._temporary.name).is_dir():
-            raise ConfigurationError("the cloud is closed, and its temporary folder is deleted")
+        if not self._keeps and self._temporary is None:
+            self._temporary = tempfile.TemporaryDirectory(prefix="moonsense-")
+            self._settings = self._settings.model_copy(update={"data_dir": Path(self._temporary.name)})
         runner: _Runner = _Thread() if self._in_process else _Child()
         ready = runner.start(self._settings, mint=self._credentials is None)
         self._runner = runner
@@ -129,6 +131,7 @@ class EmbeddedCloud:
         self._stop()
         if self._temporary is not None:
             self._temporary.cleanup()
+            self._temporary = self._credentials = None
 
     def restart(self) -> EmbeddedCloud:
         """Start it again, stopping it first if it runs: the same data, port and tokens."""
@@ -176,7 +179,7 @@ class EmbeddedCloud:
 
     @property
     def data_dir(self) -> Path:
-        """The folder it keeps things in."""
+        """The folder it keeps things in; without one given, only while it is open."""
         return self._settings.data_dir
 
     @property
@@ -295,14 +298,15 @@ class _Child:
         return self._stderr.read().decode(errors="replace").strip()
 
     def stop(self, seconds: float) -> None:
-        if (code := self._process.poll()) is not None:
-            log.error("the cloud's process had ended by itself (%d): %s", code, self._tail())
+        stdin, _ = _pipes(self._process)
+        stdin.close()
+        try:
+            code = self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            log.error("the cloud did not stop within %.0f s, and is killed", seconds)
         else:
-            self._process.terminate()
-            try:
-                self._process.wait(seconds)
-            except subprocess.TimeoutExpired:
-                log.warning("the cloud does not stop; it is killed")
+            if code:
+                log.error("the cloud's process ended with %d: %s", code, self._tail())
         self._reap()
 
     def kill(self) -> None:

@@ -13,7 +13,12 @@ from moonsense.models.common_v2_pb2 import ErrorResponse
 from moonsense.reflection import is_map, is_repeated
 
 if TYPE_CHECKING:
-    from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+    from google.protobuf.descriptor import (
+        Descriptor,
+        EnumDescriptor,
+        FieldDescriptor,
+        OneofDescriptor,
+    )
     from google.protobuf.message import Message
 
 Schema = dict[str, Any]
@@ -22,12 +27,14 @@ _INT64 = {"type": "string", "format": "int64", "pattern": "^-?[0-9]{1,19}$"}
 _UINT64 = {"type": "string", "format": "uint64", "pattern": "^[0-9]{1,20}$"}
 _INT32 = {"type": "integer", "format": "int32", "minimum": -(2**31), "maximum": 2**31 - 1}
 _UINT32 = {"type": "integer", "format": "uint32", "minimum": 0, "maximum": 2**32 - 1}
+_LARGEST_FLOAT = 3.4028234663852886e38
+_FLOAT = {"type": "number", "format": "float", "minimum": -_LARGEST_FLOAT, "maximum": _LARGEST_FLOAT}
 _NOT_FINITE = {"type": "string", "enum": ["NaN", "Infinity", "-Infinity"]}
 
 # By protobuf's number of the type (FieldDescriptor.TYPE_*).
 _SCALARS: dict[int, Schema] = {
     1: {"oneOf": [{"type": "number", "format": "double"}, _NOT_FINITE]},
-    2: {"oneOf": [{"type": "number", "format": "float"}, _NOT_FINITE]},
+    2: {"oneOf": [_FLOAT, _NOT_FINITE]},
     3: _INT64,
     4: _UINT64,
     5: _INT32,
@@ -35,7 +42,11 @@ _SCALARS: dict[int, Schema] = {
     7: _UINT32,
     8: {"type": "boolean"},
     9: {"type": "string"},
-    12: {"type": "string", "contentEncoding": "base64"},
+    12: {
+        "type": "string",
+        "contentEncoding": "base64",
+        "pattern": "^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+    },
     13: _UINT32,
     15: _INT32,
     16: _INT64,
@@ -49,11 +60,15 @@ _WELL_KNOWN: dict[str, Schema] = {
 
 _KINDS: dict[Kind, Schema] = {
     Kind.TEXT: {"type": "string"},
-    Kind.INTEGER: {"type": "integer", "format": "int32"},
+    Kind.INTEGER: {"type": "integer", "minimum": -999_999_999, "maximum": 999_999_999},
     Kind.TIME: {"type": "string", "format": "date-time"},
     Kind.PLATFORM: {"type": "string", "enum": list(PLATFORMS)},
     Kind.VIEW: {"type": "string", "enum": list(VIEWS)},
 }
+
+# Fields whose text is an identifier (see ``ids.is_id``), or empty where there is none yet.
+_ID_FIELDS = ("session_id", "chunk_id", "card_id")
+_ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{0,64}$"}
 
 _ERROR = "Error"
 
@@ -97,7 +112,7 @@ def _operation(route: Route, components: dict[str, Schema]) -> Schema:
         operation["requestBody"] = {
             "required": True,
             "content": {
-                media.JSON: {"schema": _message(route.request, components)},
+                media.JSON: {"schema": _request(route, route.request, components)},
                 media.PROTOBUF: {"schema": _binary(route.request)},
             },
         }
@@ -172,6 +187,8 @@ def _path_parameters(route: Route) -> Iterator[Schema]:
 
 def _query_parameter(param: Param) -> Schema:
     schema = _KINDS[param.kind]
+    if param.required and param.kind is Kind.TEXT:
+        schema = {**schema, "minLength": 1}
     parameter: Schema = {
         "name": param.wire,
         "in": "query",
@@ -182,6 +199,19 @@ def _query_parameter(param: Param) -> Schema:
     if param.many:
         parameter |= {"style": "form", "explode": True}
     return parameter
+
+
+def _request(route: Route, message: type[Message], components: dict[str, Schema]) -> Schema:
+    schema = _message(message, components)
+    if not route.needs:
+        return schema
+    there = {"type": "string", "minLength": 1}
+    return {
+        "allOf": [
+            schema,
+            {"properties": dict.fromkeys(route.needs, there), "required": list(route.needs)},
+        ]
+    }
 
 
 def _message(message: type[Message], components: dict[str, Schema]) -> Schema:
@@ -199,7 +229,15 @@ def _described(descriptor: Descriptor, components: dict[str, Schema]) -> Schema:
             schema["properties"] = {field.name: _field(field, components) for field in descriptor.fields}
         if required := [field.name for field in descriptor.fields if _least_length(field)]:
             schema["required"] = required
+        if choices := [_choice(oneof) for oneof in descriptor.oneofs]:
+            schema["allOf"] = choices
     return _ref(name)
+
+
+def _choice(oneof: OneofDescriptor) -> Schema:
+    """At most one of the fields of a oneof is there."""
+    present: list[Schema] = [{"required": [field.name]} for field in oneof.fields]
+    return {"oneOf": [*present, {"not": {"anyOf": present}}]}
 
 
 def _field(field: FieldDescriptor, components: dict[str, Schema]) -> Schema:
@@ -220,6 +258,8 @@ def _single(field: FieldDescriptor, components: dict[str, Schema]) -> Schema:
         return _described(field.message_type, components)
     if field.enum_type is not None:
         return _enum(field.enum_type)
+    if field.name in _ID_FIELDS:
+        return _ID
     least = _least_length(field)
     return {**_SCALARS[field.type], "minLength": least} if least else _SCALARS[field.type]
 

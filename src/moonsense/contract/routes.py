@@ -104,6 +104,7 @@ class Route:
         path: with ``{placeholders}`` for ids.
         scopes: a token needs one of these; none: the route is open to all.
         request, response: the messages of the bodies; None for no body, or one that is no message.
+        needs: fields of the request that must not be empty, beside the schema's own rules.
         produces: media types of the answer, the default first.
         control: on the control plane.
     """
@@ -116,6 +117,7 @@ class Route:
     params: tuple[Param, ...] = ()
     request: type[Message] | None = None
     response: type[Message] | None = None
+    needs: tuple[str, ...] = ()
     produces: tuple[str, ...] = (media.JSON, media.PROTOBUF)
     control: bool = False
     success: int = 200
@@ -232,7 +234,7 @@ ROUTES: tuple[Route, ...] = (
     Route("list_cards", "GET", "/v2/cards", "List a session's cards, newest first",
           params=(SESSION_ID, PER_PAGE, PAGE), response=data_plane_v2_pb2.CardListResponse),
     Route("create_card", "POST", "/v2/cards", "Put a card on a session",
-          request=data_plane_v2_pb2.Card, response=data_plane_v2_pb2.Card),
+          request=data_plane_v2_pb2.Card, response=data_plane_v2_pb2.Card, needs=("session_id",)),
     Route("delete_card", "DELETE", "/v2/cards/{card_id}", "Delete a card",
           response=data_plane_v2_pb2.CardDeleteResponse),
     Route("list_labels", "GET", "/v2/labels", "List the project's labels",
@@ -240,7 +242,8 @@ ROUTES: tuple[Route, ...] = (
     Route("top_labels", "GET", "/v2/labels/top", "The labels with the most sessions",
           response=data_plane_v2_pb2.LabelsTopResponse),
     Route("create_bundles", "POST", "/v2/bundles", "Record bundles into a session",
-          scopes=(Scope.COLLECT,), request=sdk.BundleCreateRequest, response=sdk.BundleCreateResponse),
+          scopes=(Scope.COLLECT,), request=sdk.BundleCreateRequest, response=sdk.BundleCreateResponse,
+          needs=("session_id",)),
     Route("healthz", "GET", "/healthz", "Whether the process lives", scopes=(), produces=(media.JSON,)),
     Route("readyz", "GET", "/readyz", "Whether it can store and serve", scopes=(), produces=(media.JSON,)),
     Route("metrics", "GET", "/metrics", "Numbers for Prometheus", scopes=(), produces=("text/plain",)),

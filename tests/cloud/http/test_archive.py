@@ -127,4 +127,4 @@ async def test_memory_does_not_grow_with_the_content() -> None:
     finally:
         tracemalloc.stop()
 
-    assert large < small + 512 * 1024
+    assert large < small + 4 * 1024 * 1024  # of 26

@@ -27,8 +27,6 @@ class Bundles:
     async def create(self, request: Request) -> Response:
         """POST /v2/bundles; answered when the disk has them."""
         wanted = await request.message(BundleCreateRequest, self._limit)
-        if not wanted.session_id:
-            raise Problem(422, "session_id is missing", param="session_id")
         answer = await self._store.add_bundles(request.who, wanted, remote_ip=request.remote_ip)
         return _acknowledgement(request.chosen(), answer.error_count, answer.success_count)
 

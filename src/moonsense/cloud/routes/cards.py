@@ -37,8 +37,6 @@ class Cards:
     async def create(self, request: Request) -> Response:
         """POST /v2/cards"""
         card = await request.message(Card)
-        if not card.session_id:
-            raise Problem(422, "session_id is missing", param="session_id")
         if len(card.title.encode()) + len(card.description.encode()) > limits.MAX_CARD_BYTES:
             raise Problem(
                 422,
