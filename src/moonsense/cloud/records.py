@@ -48,6 +48,21 @@ class SessionFilters:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a page of a list begins and how far it goes.
+
+    It begins behind ``after``, or without it ``offset`` items from the start,
+    and holds ``limit`` items; with ``whole_second`` it goes on until the next
+    item lies in an earlier second (see ``contract.paging``).
+    """
+
+    limit: int
+    offset: int = 0
+    after: Key | None = None
+    whole_second: bool = False
+
+
+@dataclass(frozen=True)
 class Page(Generic[T]):
     """A part of a list: its items, how many the whole has, whether one follows, the last one's place."""
 

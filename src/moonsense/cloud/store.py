@@ -26,6 +26,7 @@ from moonsense.cloud.ingest import rows_of
 from moonsense.cloud.objects import Objects
 from moonsense.cloud.records import (
     Page,
+    Place,
     Principal,
     SessionFilters,
     Snapshot,
@@ -144,17 +145,8 @@ class Store:
         whole_second: bool,
     ) -> Page[Session]:
         """A part of a project's sessions, newest first (see ``catalog.sessions.page``)."""
-        return await self._read(
-            lambda connection: sessions.page(
-                connection,
-                project_id,
-                filters,
-                after=after,
-                offset=offset,
-                limit=limit,
-                whole_second=whole_second,
-            )
-        )
+        place = Place(limit, offset, after, whole_second)
+        return await self._read(lambda connection: sessions.page(connection, project_id, filters, place))
 
     async def create_session(self, who: Principal, session: Session) -> Session:
         """Open a session under the id it brings, or a new one.

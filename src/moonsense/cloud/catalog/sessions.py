@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     Row,
-    Select,
     and_,
     delete,
     func,
     insert,
     select,
-    tuple_,
     update,
 )
 
-from moonsense.cloud.catalog import chunks, labels, log
+from moonsense.cloud.catalog import chunks, grouping, labels, log
+from moonsense.cloud.catalog.listing import newest_first
 from moonsense.cloud.catalog.tables import app, label, session, session_label
-from moonsense.cloud.records import Page, SessionFilters
+from moonsense.cloud.records import Page, Place, SessionFilters
 from moonsense.contract import counters
-from moonsense.contract.paging import MICROS_PER_SECOND, Key, same_second
 from moonsense.models.data_plane_v2_sdk_pb2 import BucketedCounter, Session, SessionMetadata
 
 
@@ -75,6 +73,8 @@ def create(connection: Connection, project_id: str, app_id: str, message: Sessio
         .returning(session.c.key)
     ).scalar_one()
     labels.replace(connection, project_id, key, message.labels, created_at)
+    if message.journey_id:
+        grouping.joined(connection, project_id, message.journey_id, created_at)
     return key
 
 
@@ -85,48 +85,18 @@ def describe(connection: Connection, project_id: str, session_id: str, *, full: 
     return None if row is None else _messages(connection, [row], full=full)[0]
 
 
-def page(
-    connection: Connection,
-    project_id: str,
-    filters: SessionFilters,
-    *,
-    after: Key | None,
-    offset: int,
-    limit: int,
-    whole_second: bool,
-) -> Page[Session]:
-    """A part of the sessions, newest first.
-
-    It begins behind ``after``, or ``offset`` items from the start. With
-    ``whole_second`` it goes on past ``limit`` until the next item lies in an
-    earlier second.
-    """
-    matching = _matching(project_id, filters)
-    total = connection.execute(select(func.count()).select_from(session).where(matching)).scalar_one()
-    place = tuple_(session.c.created_at, session.c.session_id)
-    query = select(session).where(matching)
-    query = query.order_by(session.c.created_at.desc(), session.c.session_id.desc())
-    if after is not None:
-        query, offset = query.where(place < tuple_(after.micros, after.id)), 0
-    rows = list(connection.execute(query.limit(limit + 1).offset(offset)))
-    rows, more = rows[:limit], len(rows) > limit
-    if more and whole_second:
-        rows, more = _to_the_end_of_the_second(connection, query, rows)
-    last = Key(rows[-1].created_at, rows[-1].session_id) if rows else None
-    return Page(_messages(connection, rows, full=False), total, more, last)
+def page(connection: Connection, project_id: str, filters: SessionFilters, place: Place) -> Page[Session]:
+    """A part of a project's sessions, newest first."""
+    listed = newest_first(connection, session, session.c.session_id, _matching(project_id, filters), place)
+    return Page(_messages(connection, listed.rows, full=False), listed.total, listed.more, listed.last)
 
 
-def _to_the_end_of_the_second(
-    connection: Connection, query: Select[tuple[object, ...]], rows: list[Row[tuple[object, ...]]]
-) -> tuple[list[Row[tuple[object, ...]]], bool]:
-    last = rows[-1]
-    start = last.created_at // MICROS_PER_SECOND * MICROS_PER_SECOND
-    behind = tuple_(session.c.created_at, session.c.session_id) < tuple_(last.created_at, last.session_id)
-    same = connection.execute(query.where(behind, session.c.created_at >= start))
-    rows = rows + list(same)
-    assert same_second(rows[-1].created_at, last.created_at)
-    earlier = connection.execute(query.where(session.c.created_at < start).limit(1)).first()
-    return rows, earlier is not None
+def of_journeys(connection: Connection, project_id: str, journey_ids: Sequence[str]) -> list[Session]:
+    """The sessions of journeys, newest first."""
+    mine = (session.c.project_id == project_id) & session.c.journey_id.in_(journey_ids)
+    query = select(session).where(mine)
+    rows = connection.execute(query.order_by(session.c.created_at.desc(), session.c.session_id.desc()))
+    return _messages(connection, rows.all(), full=False)
 
 
 def _matching(project_id: str, filters: SessionFilters) -> ColumnElement[bool]:
@@ -152,9 +122,7 @@ def _matching(project_id: str, filters: SessionFilters) -> ColumnElement[bool]:
     return and_(*conditions)
 
 
-def _messages(
-    connection: Connection, rows: Sequence[Row[tuple[object, ...]]], *, full: bool
-) -> list[Session]:
+def _messages(connection: Connection, rows: Sequence[Row[Any]], *, full: bool) -> list[Session]:
     """Rows as messages, with their labels and what the log adds to the sealed counters."""
     keys = [row.key for row in rows]
     named = labels.of_sessions(connection, keys)
@@ -229,8 +197,10 @@ def remove(connection: Connection, project_id: str, session_id: str, now: int) -
     if found is None or found.project_id != project_id:
         return None
     chunks.discard_all(connection, found.key, project_id, session_id, now)
-    # Log, chunks, labels and cards go with it (ON DELETE CASCADE).
+    # Log, chunks, labels, cards and what was found out go with it (ON DELETE CASCADE).
     connection.execute(delete(session).where(session.c.key == found.key))
+    if found.journey_id:
+        grouping.left(connection, project_id, found.journey_id)
     return found
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     MetaData,
     Table,
     Text,
+    UniqueConstraint,
     text,
 )
 
@@ -168,6 +169,64 @@ card = Table(
     Column("payload", Text, nullable=False),
     _time("created_at"),
     Index("card_session", "session_key", "created_at", "card_id"),
+)
+
+journey = Table(
+    "journey",
+    metadata,
+    # Made with its first session, gone with its last.
+    Column("key", _RowId, primary_key=True, autoincrement=True),
+    Column("project_id", ForeignKey("project.project_id"), nullable=False),
+    Column("journey_id", Text, nullable=False),
+    _time("created_at"),
+    UniqueConstraint("project_id", "journey_id"),
+    Index("journey_newest", "project_id", "created_at", "journey_id"),
+    sqlite_autoincrement=True,
+)
+
+journey_value = Table(
+    "journey_value",
+    metadata,
+    # What was found out or reported about a journey; kinds are in catalog.values.
+    Column("journey_key", ForeignKey("journey.key", ondelete="CASCADE"), primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+
+session_value = Table(
+    "session_value",
+    metadata,
+    # What was found out about a session; kinds are in catalog.values.
+    _session_key(primary=True),
+    Column("kind", Text, primary_key=True),
+    Column("document", LargeBinary, nullable=False),
+)
+
+capture = Table(
+    "capture",
+    metadata,
+    # An uploaded packet capture: its records without the file's header, which all of a session share.
+    Column("key", _RowId, primary_key=True, autoincrement=True),
+    _session_key(),
+    Column("object_key", Text, nullable=False, unique=True),
+    Column("header", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("packets", Integer, nullable=False),
+    _time("created_at"),
+    Index("capture_session", "session_key", "key"),
+    sqlite_autoincrement=True,
+)
+
+answer = Table(
+    "answer",
+    metadata,
+    # What was answered to a request with an Idempotency-Key, in the transaction that did what it asked.
+    Column("credential_id", ForeignKey("token.credential_id"), primary_key=True),
+    Column("idempotency_key", Text, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("document", LargeBinary, nullable=False),
+    _time("created_at"),
+    Index("answer_oldest", "created_at"),
 )
 
 garbage = Table(
