@@ -13,7 +13,9 @@ from google.protobuf.struct_pb2 import Struct
 from google.protobuf.timestamp_pb2 import Timestamp
 from support.messages import odd_type
 
+from moonsense import util
 from moonsense.codec.json import parse, write, write_line
+from moonsense.codec.reading import Reader
 from moonsense.errors import DataError, DecodeError
 from moonsense.models.bundle_v2_pb2 import Bundle, CustomEvent, Light, Offset2D, Pointer, SealedBundle, Steps
 from moonsense.models.data_plane_v2_pb2 import Card, JourneyFeaturesResponse, LabelWithStats
@@ -27,6 +29,10 @@ def refused(text: str | bytes, message_type: type[Message], *, ignore_unknown: b
     with pytest.raises(DecodeError) as caught:
         parse(text, message_type, ignore_unknown=ignore_unknown)
     return caught.value
+
+
+def test_json_format_is_where_the_published_clients_had_it() -> None:
+    assert util.json_format is json_format
 
 
 class TestReading:
@@ -137,8 +143,20 @@ class TestReading:
             features={"a": Feature(bytes_list=BytesList(value=[b"\xff"]))},
         )
         sealed = SealedBundle(bundle=bundle, server_time_millis=2**50, session_id="a")
-        monkeypatch.setattr("moonsense.codec.json._parse_exactly", None)
-        assert parse(write(sealed), SealedBundle) == sealed
+        reader = Reader(SealedBundle.DESCRIPTOR, ignore_unknown=True)
+        monkeypatch.setattr(reader, "_exactly", None)
+        assert reader.read(write(sealed)) == sealed
+        assert len(reader._ways) == 2
+
+    def test_where_the_tidy_way_was_needed_it_becomes_the_first(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reader = Reader(Session.DESCRIPTOR, ignore_unknown=True)
+        monkeypatch.setattr(reader, "_exactly", None)
+        expected = Session(session_id="a", circle=BoundingCircle(radius=1))
+        for text in ('{"sessionId":"a","circle":{"radius":1,"colour":[]},"x":{}}', write(expected)):
+            assert reader.read(text) == expected
+            assert len(reader._ways) == 1
 
     def test_the_greatest_32_bit_float_is_read_as_it_is_written(self) -> None:
         light = Light(value=3.4028234663852886e38)

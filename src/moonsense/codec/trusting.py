@@ -6,12 +6,14 @@ like by itself. What it lacks are 64-bit integers in strings, bytes and times;
 and it takes some things that JSON must not say, such as 1 for true. So only
 the fields of those kinds are visited, and converted where they stand.
 
-A document that this cannot take is not wrong yet: it may be written in
-camelCase, or have fields of a newer schema. ``exact`` decides.
+There are two of these. The first leaves alone what needs no help, down to
+whole types. The second, the tidy one, looks into every object for names that
+the constructor does not know: those in camelCase it renames, those of a newer
+schema it takes away. What neither can take may still be right: ``exact`` says.
 
-Measured on real recordings, with protobuf 7.36: JSON to dictionaries 22 ms,
-this 25 ms, the constructor 41 ms. Code generated for each type did this in
-19 ms, which is not worth its reading.
+Measured on 7.7 MB of real recordings, with protobuf 7.36: JSON to dictionaries
+22 ms, the first of these 25 ms, the constructor 41 ms. Code generated for each
+type did it in 19 ms, which is not worth its reading.
 """
 
 from __future__ import annotations
@@ -41,41 +43,59 @@ OBJECTIONS = (_Odd, Refused, AttributeError, OverflowError, RecursionError, Type
 
 
 @cache
-def trusting(descriptor: Descriptor) -> Convert:
-    """A function from a JSON object to the constructor's arguments; it changes the object in place."""
-    return _object(plan_of(descriptor), {}) or _unchanged
+def trusting(descriptor: Descriptor, *, tidy: bool = False) -> Convert:
+    """A function from a JSON object to the constructor's arguments; it changes the object in place.
+
+    It raises one of ``OBJECTIONS``, or the constructor does.
+    """
+    return _Types(tidy).object(plan_of(descriptor)) or _unchanged
 
 
 def _unchanged(document: Any) -> Any:
     return document
 
 
-def _object(plan: Plan, known: dict[int, Convert | None]) -> Convert | None:
-    """The conversion of a type's objects, or None when the constructor needs no help with them.
+class _Types:
+    """Makes the conversions for a message type and all types below it."""
 
-    ``known`` holds the conversions under way, so that a type may contain itself.
-    """
-    if id(plan) in known:
-        return known[id(plan)]
-    visits: list[tuple[str, Convert]] = []
+    def __init__(self, tidy: bool) -> None:
+        self.tidy = tidy
+        self.known: dict[int, Convert | None] = {}
 
-    def convert(document: Any) -> Any:
-        for name, change in visits:
-            if name in document:
-                document[name] = change(document[name])
-        return document
+    def object(self, plan: Plan) -> Convert | None:
+        """The conversion of a type's objects, or None when the constructor needs no help with them."""
+        if id(plan) in self.known:
+            return self.known[id(plan)]
+        visits: list[tuple[str, Convert]] = []
 
-    known[id(plan)] = convert
-    for field in plan.fields:
-        change = _field(field, known)
-        if change is not None:
-            visits.append((field.name, change))
-    rivals = [field.name for field in plan.fields if field.oneof]
-    if rivals:
-        known[id(plan)] = _with_oneofs(convert, frozenset(rivals))
-    elif not visits:
-        known[id(plan)] = None
-    return known[id(plan)]
+        def convert(document: Any) -> Any:
+            for name, change in visits:
+                if name in document:
+                    document[name] = change(document[name])
+            return document
+
+        made: Convert = convert
+        rivals = frozenset(field.name for field in plan.fields if field.oneof)
+        if rivals:
+            made = _with_oneofs(convert, rivals)
+        if self.tidy:
+            made = _tidied(made, plan)
+        self.known[id(plan)] = made  # before its fields: a type may contain itself
+        for field in plan.fields:
+            change = self._field(field)
+            if change is not None:
+                visits.append((field.name, change))
+        if not (visits or rivals or self.tidy):
+            self.known[id(plan)] = None
+        return self.known[id(plan)]
+
+    def _field(self, field: Field) -> Convert | None:
+        change = _scalar(field) if field.plan is None else self.object(field.plan)
+        if field.shape is Shape.LIST:
+            return _list(change, in_place=field.kind is Kind.MESSAGE)
+        if field.shape is Shape.MAP:
+            return _map(field, change)
+        return change
 
 
 def _with_oneofs(convert: Convert, rivals: frozenset[str]) -> Convert:
@@ -89,13 +109,22 @@ def _with_oneofs(convert: Convert, rivals: frozenset[str]) -> Convert:
     return with_oneofs
 
 
-def _field(field: Field, known: dict[int, Convert | None]) -> Convert | None:
-    change = _value(field, known)
-    if field.shape is Shape.LIST:
-        return _list(change, in_place=field.kind is Kind.MESSAGE)
-    if field.shape is Shape.MAP:
-        return _map(field, change)
-    return change
+def _tidied(convert: Convert, plan: Plan) -> Convert:
+    """The same for objects with names that the constructor does not know."""
+    names = frozenset(field.name for field in plan.fields)
+
+    def tidied(document: Any) -> Any:
+        if not names.issuperset(document):
+            for name in document.keys() - names:
+                value = document.pop(name)
+                field = plan.by_name.get(name)
+                if field is not None:
+                    if field.name in document:  # in both spellings
+                        raise _Odd
+                    document[field.name] = value
+        return convert(document)
+
+    return tidied
 
 
 def _list(change: Convert | None, *, in_place: bool) -> Convert:
@@ -139,11 +168,8 @@ def _map(field: Field, change: Convert | None) -> Convert:
     return convert
 
 
-def _value(field: Field, known: dict[int, Convert | None]) -> Convert | None:
+def _scalar(field: Field) -> Convert | None:
     match field.kind:
-        case Kind.MESSAGE:
-            assert field.plan is not None
-            return _object(field.plan, known)
         case Kind.WIDE_INT:
             return _wide_integer
         case Kind.INT:
@@ -154,7 +180,7 @@ def _value(field: Field, known: dict[int, Convert | None]) -> Convert | None:
             return _float
         case Kind.BYTES | Kind.TIMESTAMP:
             return scalars.reader(field)
-        case Kind.STRING | Kind.DOUBLE | Kind.ENUM:
+        case _:
             return None
 
 
