@@ -16,6 +16,7 @@ from moonsense.client._core import redirects
 from moonsense.client._core.answers import (
     MAX_ERROR_BYTES,
     MAX_WHOLE_BYTES,
+    PARTIAL,
     SUCCESS,
     Answer,
     Head,
@@ -27,7 +28,14 @@ from moonsense.client._core.options import Timeout
 from moonsense.client._core.requests import Request
 from moonsense.client._core.retries import RetryPolicy, may_have_been_done
 from moonsense.client._tls import tls_context
-from moonsense.errors import DataError, MoonsenseError, NotFoundError, RequestError
+from moonsense.errors import (
+    ConnectionFailed,
+    DataError,
+    IncompleteError,
+    MoonsenseError,
+    NotFoundError,
+    RequestError,
+)
 
 logger = logging.getLogger("moonsense.client")
 
@@ -91,6 +99,15 @@ class AsyncTransport:
         finally:
             await body.aclose()
 
+    def pause(self, request: Request, attempt: int, error: RequestError | IncompleteError) -> float | None:
+        """Seconds before a body that broke off is asked for again, or None when it is not.
+
+        ``attempt`` is the number of the one that broke off without any progress, from 1.
+        """
+        if isinstance(error, IncompleteError):
+            error = ConnectionFailed(error.message)
+        return self._policy.pause(request, attempt, error, chance=random.random())  # noqa: S311
+
     async def _retry(self, request: Request, once: Callable[[Request], Awaitable[T]]) -> T:
         attempt = 1
         while True:
@@ -129,11 +146,13 @@ class AsyncTransport:
             await response.aclose()
 
     async def _open(self, request: Request) -> httpx2.Response:
-        """The response of status 200, redirects followed, its body unread."""
+        """The response of success, redirects followed, its body unread."""
         hops = 0
         while True:
             response = await self._send_once(request)
             if response.status_code == SUCCESS:
+                return response
+            if response.status_code == PARTIAL and "Range" in request.headers:
                 return response
             try:
                 head = _head(response)

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound="Message")
 
 SUCCESS = 200
-"""The contract's only status of success."""
+"""The contract's status of success."""
+
+PARTIAL = 206
+"""The status of the rest of a body, when a request asked for a range."""
 
 MAX_WHOLE_BYTES = 64 * 1024 * 1024
 """An answer that is held whole: far above any list or message, and not all of the memory."""
