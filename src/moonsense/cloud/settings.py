@@ -108,7 +108,7 @@ class Settings(BaseSettings):
     """How long the place of a listing's next page is remembered for a client that pages by number."""
 
     gzip_level: int = Field(default=1, ge=0, le=9)
-    """How hard a session's archive is compressed while it is sent."""
+    """How hard a session's archive is compressed; 4 makes it a fifth smaller and takes half as long again."""
 
     @classmethod
     def of(cls, **values: object) -> Settings:
