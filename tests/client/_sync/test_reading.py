@@ -159,6 +159,7 @@ def test_what_is_no_bundle_is_named(answer: Reply, words: str) -> None:
 @pytest.mark.parametrize(
     "body",
     [b"no gzip at all", gzip.compress(b"no tar at all" * 50), tar_gz() + b"more", gzip.compress(bytes(1024))],
+    ids=["no gzip", "no tar", "more behind it", "no member"],
 )
 def test_what_is_no_archive_of_one_file_is_refused(body: bytes) -> None:
     with WireServer(reply(body, content_type=TAR_TYPE)) as server:
