@@ -6,11 +6,10 @@ import asyncio
 import hashlib
 from collections.abc import Callable
 
-from moonsense.codec.frames import FrameParser
-from moonsense.codec.ndjson import NdjsonParser
-
 from moonsense.cloud.records import Principal
 from moonsense.cloud.store import Store
+from moonsense.codec.frames import FrameParser
+from moonsense.codec.ndjson import NdjsonParser
 from moonsense.contract import media
 from moonsense.contract.ids import new_id
 from moonsense.models import Bundle, BundleCreateRequest, SealedBundle, Session
@@ -18,10 +17,10 @@ from moonsense.models import Bundle, BundleCreateRequest, SealedBundle, Session
 
 def make_principal(store: Store) -> Principal:
     """A project with an app and a token that may do everything."""
-    project_id = store.create_project("a project")
-    app_id = store.create_app(project_id, "an app")
+    project_id = store.access.create_project("a project")
+    app_id = store.access.create_app(project_id, "an app")
     digest = hashlib.sha256(new_id().encode()).digest()
-    credential_id = store.add_token(
+    credential_id = store.access.add_token(
         project_id=project_id, app_id=app_id, scopes="qct", digest=digest, hint="abcd"
     )
     return Principal(project_id, app_id, credential_id, "qct")
@@ -39,7 +38,7 @@ def bundle(index: int, *, items: int = 2, final: bool = False) -> Bundle:
 async def record(store: Store, who: Principal, session: Session, *bundles: Bundle) -> None:
     """Send bundles in one request."""
     request = BundleCreateRequest(session_id=session.session_id, bundles=bundles)
-    answer = await store.add_bundles(who, request, remote_ip="127.0.0.1")
+    answer = await store.bundles.add(who, request, remote_ip="127.0.0.1")
     assert (answer.success_count, answer.error_count) == (len(bundles), 0)
 
 
@@ -53,12 +52,12 @@ async def until(holds: Callable[[], bool], seconds: float = 20) -> None:
 async def read_back(store: Store, project_id: str, session_id: str) -> list[SealedBundle]:
     """All bundles of a session, by their frames, checked against the NDJSON of the same moment."""
     parser = FrameParser(SealedBundle)
-    snapshot = await store.open_bundles(project_id, session_id, media.FRAMES)
+    snapshot = await store.bundles.open(project_id, session_id, media.FRAMES)
     data = b"".join([piece async for piece in snapshot.body])
     assert len(data) == snapshot.body.size
     framed = [*parser.feed(data), *parser.close()]
     assert len(framed) == snapshot.bundles
-    snapshot = await store.open_bundles(project_id, session_id, media.NDJSON)
+    snapshot = await store.bundles.open(project_id, session_id, media.NDJSON)
     text = b"".join([piece async for piece in snapshot.body])
     assert len(text) == snapshot.body.size
     lines = NdjsonParser(SealedBundle)

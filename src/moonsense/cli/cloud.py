@@ -129,7 +129,7 @@ def import_recordings(
     from moonsense.cloud.importer import import_tree
 
     with _opened(data_dir) as store, Step("importing") as step:
-        project_id, _ = store.projects()[0]
+        project_id, _ = store.access.projects()[0]
         report = import_tree(store, root, project_id)
     if json:
         show_json_value(
@@ -176,7 +176,7 @@ def create_token(
     token = auth.new_token(auth.TokenKind.PUBLIC if scopes == Scope.COLLECT else auth.TokenKind.SECRET)
     with _opened(data_dir) as store:
         project_id, app_id = _app(store, app_id)
-        credential_id = store.add_token(
+        credential_id = store.access.add_token(
             project_id=project_id,
             app_id=app_id,
             scopes=scopes,
@@ -275,8 +275,8 @@ def _app(store: Store, app_id: str | None) -> tuple[str, str]:
     """Project and app of an app's id; the oldest app's without one."""
     from moonsense.errors import ConfigurationError
 
-    for project_id, _ in store.projects():
-        for found, _ in store.apps(project_id):
+    for project_id, _ in store.access.projects():
+        for found, _ in store.access.apps(project_id):
             if app_id in (None, found):
                 return project_id, found
     raise ConfigurationError(f"there is no app {app_id}" if app_id else "there is no app yet")

@@ -57,7 +57,7 @@ def init(data_dir: Path | str, project_name: str = DEFAULT_NAME, app_name: str =
     Raises ConfigurationError when the folder has a project already.
     """
     with _opened(data_dir) as store:
-        if store.projects():
+        if store.access.projects():
             raise ConfigurationError(
                 f"{data_dir} is a cloud already; for another token: moonsense cloud token create"
             )
@@ -68,10 +68,10 @@ def mint_credentials(
     store: Store, project_name: str = DEFAULT_NAME, app_name: str = DEFAULT_NAME
 ) -> Credentials:
     """New tokens for the oldest app of the oldest project, which are made where there are none."""
-    projects = store.projects()
-    project_id = projects[0][0] if projects else store.create_project(project_name)
-    apps = store.apps(project_id)
-    app_id = apps[0][0] if apps else store.create_app(project_id, app_name)
+    projects = store.access.projects()
+    project_id = projects[0][0] if projects else store.access.create_project(project_name)
+    apps = store.access.apps(project_id)
+    app_id = apps[0][0] if apps else store.access.create_app(project_id, app_name)
     return Credentials(
         project_id,
         app_id,
@@ -88,8 +88,8 @@ def create_token(
     Raises ConfigurationError when there is no such app.
     """
     with _opened(data_dir, existing=True) as store:
-        for project_id, _ in store.projects():
-            for candidate, _ in store.apps(project_id):
+        for project_id, _ in store.access.projects():
+            for candidate, _ in store.access.apps(project_id):
                 if app_id in (None, candidate):
                     return _mint(store, project_id, candidate, kind)
         raise ConfigurationError(
@@ -100,7 +100,7 @@ def create_token(
 def list_tokens(data_dir: Path | str) -> list[TokenRecord]:
     """Every token ever made in a data folder, oldest first."""
     with _opened(data_dir, existing=True) as store:
-        return store.tokens()
+        return store.access.tokens()
 
 
 def revoke_token(data_dir: Path | str, credential_id: str) -> bool:
@@ -110,12 +110,12 @@ def revoke_token(data_dir: Path | str, credential_id: str) -> bool:
     (the setting ``token_cache_seconds``).
     """
     with _opened(data_dir, existing=True) as store:
-        return store.revoke_token(credential_id)
+        return store.access.revoke_token(credential_id)
 
 
 def _mint(store: Store, project_id: str, app_id: str, kind: TokenKind) -> NewToken:
     token = auth.new_token(kind)
-    credential_id = store.add_token(
+    credential_id = store.access.add_token(
         project_id=project_id,
         app_id=app_id,
         scopes=kind.scopes,

@@ -41,7 +41,7 @@ class CloudApp:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._traffic = Traffic()
         self._table = Table(handlers(store, settings, self._traffic))
-        self._authenticator = Authenticator(store.token, settings.token_cache_seconds)
+        self._authenticator = Authenticator(store.access.token, settings.token_cache_seconds)
         self._access_log = settings.access_log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

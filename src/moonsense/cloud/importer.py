@@ -92,7 +92,7 @@ def _session(path: Path) -> Session:
 
 def _import(store: Store, project_id: str, session: Session, path: Path) -> int | None:
     """Import one session; gives its bundles, or None when it is there already."""
-    found = store.read_now(lambda connection: sessions.find(connection, session.session_id))
+    found = store.folder.read_now(lambda connection: sessions.find(connection, session.session_id))
     if found is not None:
         if found.project_id != project_id:
             raise ValueError(f"session {session.session_id} belongs to another project")
@@ -101,7 +101,7 @@ def _import(store: Store, project_id: str, session: Session, path: Path) -> int 
     rows: list[tuple[chunks.ChunkRow, Ranges]] = []
     received: list[Received] = []
     objects: list[str] = []
-    for bundles in _slices(path, store.settings.seal_bundles, store.settings.seal_bytes):
+    for bundles in _slices(path, store.folder.settings.seal_bundles, store.folder.settings.seal_bytes):
         chunk_id = new_id()
         keys = chunk_keys(project_id, session.session_id, chunk_id)
         _announce(store, keys)
@@ -109,7 +109,7 @@ def _import(store: Store, project_id: str, session: Session, path: Path) -> int 
         payloads = [bundle.SerializeToString() for bundle in bundles]
         rendered = render(payloads)
         for key, data in zip(keys, (rendered.ndjson_gz, rendered.frames), strict=True):
-            store.objects.put(key, data)
+            store.folder.objects.put(key, data)
         tallies = [_tally(bundle) for bundle in bundles]
         indexes = Ranges(tally.bundle_index for tally in tallies)
         rows.append((chunk_row(chunk_id, rendered, len(bundles), tallies[-1].received_at), indexes))
@@ -130,12 +130,12 @@ def _import(store: Store, project_id: str, session: Session, path: Path) -> int 
             raise ValueError("the import took so long that its objects were swept away; import again")
         return True
 
-    return len(received) if store.write_now(commit) else None
+    return len(received) if store.folder.write_now(commit) else None
 
 
 def _announce(store: Store, keys: tuple[str, str]) -> None:
     due = now_micros() + _ANNOUNCED_MICROS
-    store.write_now(lambda connection: chunks.announce(connection, keys, due))
+    store.folder.write_now(lambda connection: chunks.announce(connection, keys, due))
 
 
 def _slices(path: Path, most_bundles: int, most_bytes: int) -> Iterator[list[SealedBundle]]:

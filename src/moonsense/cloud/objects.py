@@ -13,12 +13,18 @@ _PIECE_BYTES = 1024 * 1024
 
 NDJSON_GZ = ".ndjson.gz"
 FRAMES = ".frames"
+PACKETS = ".packets"
 
 
 def chunk_keys(project_id: str, session_id: str, chunk_id: str) -> tuple[str, str]:
     """The keys of a chunk's two renditions: its NDJSON in gzip, and its protobuf frames."""
     stem = f"{project_id}/{session_id}/{chunk_id}"
     return stem + NDJSON_GZ, stem + FRAMES
+
+
+def capture_key(project_id: str, session_id: str, capture_id: str) -> str:
+    """The key of an uploaded packet capture's records."""
+    return f"{project_id}/{session_id}/{capture_id}{PACKETS}"
 
 
 class Objects:

@@ -134,7 +134,10 @@ def join_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes]:
 
 
 def check_ids(ids: dict[str, str]) -> None:
-    """Raise a Problem of status 404 for a path's placeholder that can be no identifier."""
+    """Raise a Problem of status 404 for a path's placeholder that can be no identifier.
+
+    A journey's id is the recording app's own text, so it may be anything.
+    """
     for name, value in ids.items():
-        if not is_id(value):
+        if name != "journey_id" and not is_id(value):
             raise Problem(404, f"there is no such {name.removesuffix('_id')} in this project", name)

@@ -45,7 +45,7 @@ def tenants(running: EmbeddedCloud) -> Iterator[Callable[[], Tenant]]:
 
         def client(project_id: str, app_id: str, kind: TokenKind) -> httpx2.Client:
             token = auth.new_token(kind)
-            store.add_token(
+            store.access.add_token(
                 project_id=project_id,
                 app_id=app_id,
                 scopes=kind.scopes,
@@ -56,8 +56,8 @@ def tenants(running: EmbeddedCloud) -> Iterator[Callable[[], Tenant]]:
             return stack.enter_context(httpx2.Client(base_url=running.url, headers=headers))
 
         def make() -> Tenant:
-            project_id = store.create_project("one of many")
-            app_id = store.create_app(project_id, "app")
+            project_id = store.access.create_project("one of many")
+            app_id = store.access.create_app(project_id, "app")
             return Tenant(
                 project_id,
                 app_id,

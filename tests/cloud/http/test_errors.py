@@ -15,7 +15,8 @@ from moonsense.cloud import auth
 from moonsense.cloud.auth import TokenKind
 from moonsense.cloud.embed import EmbeddedCloud
 from moonsense.cloud.records import Body, Snapshot
-from moonsense.cloud.store import Store
+from moonsense.cloud.store.bundles import Bundles
+from moonsense.cloud.store.labels import Labels
 from moonsense.contract import media
 from moonsense.contract.problems import TYPES, Problem
 from moonsense.contract.routes import ROUTES, Route
@@ -169,7 +170,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     async def fail(_store: Store, _project_id: str) -> object:
         raise error[-1]
 
-    monkeypatch.setattr(Store, "list_labels", fail)
+    monkeypatch.setattr(Labels, "all", fail)
     with EmbeddedCloud(tmp_path / "data", in_process=True) as cloud:
 
         def with_error(raised: Exception) -> EmbeddedCloud:
@@ -225,7 +226,7 @@ def test_a_stream_that_fails_midway_cuts_the_connection(
     async def open_bundles(_store: Store, *_: object) -> Snapshot:
         return Snapshot(3, Body(1_000_000, fail))
 
-    monkeypatch.setattr(Store, "open_bundles", open_bundles)
+    monkeypatch.setattr(Bundles, "open", open_bundles)
     for accept in (media.TAR_GZ, media.NDJSON, media.FRAMES):
         with pytest.raises(httpx2.RemoteProtocolError):
             tenant.reader.get(f"/v2/sessions/{'a' * 22}/bundles", headers={"Accept": accept})

@@ -55,7 +55,7 @@ def run(store: Store, root: Path, who: Principal) -> ImportReport:
 
 
 async def lines(store: Store, who: Principal, session_id: str) -> list[object]:
-    snapshot = await store.open_bundles(who.project_id, session_id, "application/x-ndjson")
+    snapshot = await store.bundles.open(who.project_id, session_id, "application/x-ndjson")
     text = b"".join([piece async for piece in snapshot.body])
     return [json.loads(line) for line in text.splitlines()]
 
@@ -68,13 +68,13 @@ def test_a_recording_comes_back_as_it_was(store: Store, who: Principal, tmp_path
     assert report.bundles == 7
     back = asyncio.run(lines(store, who, "abcABC234567"))
     assert back == [json.loads(line) for line in text.splitlines()]
-    described = asyncio.run(store.describe_session(who.project_id, "abcABC234567", full=True))
+    described = asyncio.run(store.sessions.describe(who.project_id, "abcABC234567", full=True))
     assert (described.app_id, described.created_at) == ("appAPP", session.created_at)
     assert described.counters == session.counters
     assert [(label.label_id, label.name) for label in described.labels] == [
         ("label-of-abcABC234567", "registration")
     ]
-    chunks = asyncio.run(store.list_chunks(who.project_id, "abcABC234567", offset=0, limit=9))
+    chunks = asyncio.run(store.bundles.chunks(who.project_id, "abcABC234567", offset=0, limit=9))
     assert chunks.total == 2  # five bundles and two
 
 
@@ -118,7 +118,7 @@ def test_counters_that_the_bundles_do_not_bear_out_are_counted_anew(
     wrong["counters"]["pointer"] = {"total": 9}
     path.write_text(json.dumps(wrong))
     run(store, tmp_path / "tree", who)
-    described = asyncio.run(store.describe_session(who.project_id, "grew23456", full=False))
+    described = asyncio.run(store.sessions.describe(who.project_id, "grew23456", full=False))
     totals = {name: counter.total for name, counter in described.counters.items()}
     assert totals == {"bundle": 7, "accelerometer": 14, "packet": 3}
 
@@ -145,7 +145,7 @@ def test_every_real_recording_comes_back_line_for_line(open_store: Callable[...,
             json.loads(line) for line in (folder / "raw_sealed_bundles.json").read_bytes().splitlines()
         ]
         assert asyncio.run(lines(store, who, session_id)) == original
-        described = asyncio.run(store.describe_session(who.project_id, session_id, full=True))
+        described = asyncio.run(store.sessions.describe(who.project_id, session_id, full=True))
         told = json.loads((folder / "metadata.json").read_text())
         ours = json_format.MessageToDict(described)
         for label in ours["labels"]:

@@ -68,12 +68,12 @@ def test_chunks_are_made_although_the_child_is_killed(
     who = make_principal(store)
 
     async def run() -> None:
-        session = await store.create_session(who, Session())
+        session = await store.sessions.create(who, Session())
         await record(store, who, session, *(bundle(i) for i in range(1, 6)))
         await until(lambda: store.numbers()["chunks"] == 1)
-        assert store._renderer is not None
-        assert store._renderer.pid is not None
-        os.kill(store._renderer.pid, signal.SIGKILL)
+        assert store.folder.renderer is not None
+        assert store.folder.renderer.pid is not None
+        os.kill(store.folder.renderer.pid, signal.SIGKILL)
         await record(store, who, session, *(bundle(i) for i in range(6, 11)))
         await until(lambda: store.numbers()["chunks"] == 2)
         assert len(await read_back(store, who.project_id, session.session_id)) == 10

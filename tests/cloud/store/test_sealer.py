@@ -26,9 +26,9 @@ def chunks_of(store: Store) -> int:
 
 async def check_chunks(store: Store, who: Principal, session_id: str) -> None:
     """Every visible chunk has both objects, of the size and md5 that the catalog says."""
-    page = await store.list_chunks(who.project_id, session_id, offset=0, limit=100)
+    page = await store.bundles.chunks(who.project_id, session_id, offset=0, limit=100)
     for listed in page.items:
-        chunk = await store.open_chunk(who.project_id, session_id, listed.chunk_id)
+        chunk = await store.bundles.open_chunk(who.project_id, session_id, listed.chunk_id)
         packed = b"".join([piece async for piece in chunk.ndjson_gz])
         assert len(packed) == chunk.ndjson_gz.size
         text = gzip.decompress(packed)
@@ -55,7 +55,7 @@ def test_a_chunk_is_made(
     who = make_principal(store)
 
     async def run() -> None:
-        session = await store.create_session(who, Session())
+        session = await store.sessions.create(who, Session())
         await record(store, who, session, *sent)
         await until(lambda: chunks_of(store) > 0)
         back = await read_back(store, who.project_id, session.session_id)
@@ -69,12 +69,12 @@ def test_nothing_is_due(store: Store, who: Principal) -> None:
     """Four of five bundles, young, not final: they stay in the log and are read from there."""
 
     async def run() -> None:
-        session = await store.create_session(who, Session())
-        full = await store.create_session(who, Session())
+        session = await store.sessions.create(who, Session())
+        full = await store.sessions.create(who, Session())
         await record(store, who, session, *(bundle(i) for i in range(1, 5)))
         await record(store, who, full, *(bundle(i) for i in range(1, 6)))
         await until(lambda: chunks_of(store) == 1)
-        page = await store.list_chunks(who.project_id, session.session_id, offset=0, limit=10)
+        page = await store.bundles.chunks(who.project_id, session.session_id, offset=0, limit=10)
         assert (page.items, page.total) == ([], 0)
         assert len(await read_back(store, who.project_id, session.session_id)) == 4
 
@@ -83,10 +83,10 @@ def test_nothing_is_due(store: Store, who: Principal) -> None:
 
 def test_many_bundles_at_once_become_chunks_of_the_size_set(store: Store, who: Principal) -> None:
     async def run() -> None:
-        session = await store.create_session(who, Session())
+        session = await store.sessions.create(who, Session())
         await record(store, who, session, *(bundle(i) for i in range(1, 23)))
         await until(lambda: chunks_of(store) == 4)
-        page = await store.list_chunks(who.project_id, session.session_id, offset=1, limit=2)
+        page = await store.bundles.chunks(who.project_id, session.session_id, offset=1, limit=2)
         assert (len(page.items), page.total, page.more) == (2, 4, True)
         back = await read_back(store, who.project_id, session.session_id)
         assert [sealed.bundle.index for sealed in back] == list(range(1, 23))
@@ -99,7 +99,7 @@ def test_a_bundle_sent_again_is_stored_once(store: Store, who: Principal) -> Non
     """Before it is sealed and after; index 0 says nothing and is always kept."""
 
     async def run() -> None:
-        session = await store.create_session(who, Session())
+        session = await store.sessions.create(who, Session())
         await record(store, who, session, bundle(1), bundle(2))
         await record(store, who, session, bundle(2), bundle(3))
         await record(store, who, session, bundle(4), bundle(5))
@@ -143,7 +143,7 @@ def test_a_failure_at_any_step_loses_and_repeats_nothing(
     who = make_principal(store)
 
     async def record_and_fail() -> str:
-        session = await store.create_session(who, Session())
+        session = await store.sessions.create(who, Session())
         with monkeypatch.context() as patch:
             patch.setattr(owner, name, fails)
             await record(store, who, session, *(bundle(i) for i in range(1, 6)))
@@ -160,7 +160,7 @@ def test_a_failure_at_any_step_loses_and_repeats_nothing(
         await until(lambda: chunks_of(again) == 1)
         back = await read_back(again, who.project_id, session_id)
         assert [sealed.bundle.index for sealed in back] == [1, 2, 3, 4, 5]
-        described = await again.describe_session(who.project_id, session_id, full=True)
+        described = await again.sessions.describe(who.project_id, session_id, full=True)
         assert described.counters["bundle"].total == 5
         assert sum(bucket.value for bucket in described.counters["bundle"].buckets) == 5
         assert described.counters["accelerometer"].total == 10
@@ -180,13 +180,13 @@ def test_objects_of_a_failed_attempt_and_of_deleted_sessions_are_swept(
         return [name for _, _, names in os.walk(tmp_path / "data" / "objects") for name in names]
 
     async def run() -> None:
-        session = await store.create_session(who, Session())
+        session = await store.sessions.create(who, Session())
         await record(store, who, session, *(bundle(i) for i in range(1, 6)))
         await until(lambda: chunks_of(store) == 1)
         assert len(objects()) == 2
-        await store.delete_session(who.project_id, session.session_id)
+        await store.sessions.delete(who.project_id, session.session_id)
         with pytest.raises(Problem) as caught:
-            await store.describe_session(who.project_id, session.session_id, full=False)
+            await store.sessions.describe(who.project_id, session.session_id, full=False)
         assert caught.value.status == 404
 
     asyncio.run(run())

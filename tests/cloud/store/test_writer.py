@@ -23,14 +23,14 @@ def test_what_waits_is_committed_together(open_store: Callable[..., Store]) -> N
     who = make_principal(store)
 
     async def run() -> int:
-        session = await store.create_session(who, Session())
+        session = await store.sessions.create(who, Session())
         entered, go_on = threading.Event(), threading.Event()
 
         def hold(_connection: Connection) -> None:
             entered.set()
             go_on.wait(10)
 
-        held = asyncio.create_task(asyncio.to_thread(store.write_now, hold))
+        held = asyncio.create_task(asyncio.to_thread(store.folder.write_now, hold))
         await asyncio.to_thread(entered.wait, 10)
         before = store.numbers()["commits_total"]
         sends = [asyncio.create_task(record(store, who, session, bundle(i))) for i in range(1, 41)]
@@ -51,11 +51,14 @@ def test_a_failing_job_undoes_itself_alone(store: Store) -> None:
         connection.execute(text("INSERT INTO project VALUES ('good', 'good', 0)"))
 
     with ThreadPoolExecutor(2) as pool:
-        bad, good = pool.submit(store.write_now, insert_then_fail), pool.submit(store.write_now, insert)
+        bad, good = (
+            pool.submit(store.folder.write_now, insert_then_fail),
+            pool.submit(store.folder.write_now, insert),
+        )
         with pytest.raises(ValueError, match="no"):
             bad.result(10)
         good.result(10)
-    assert [project_id for project_id, _ in store.projects()] == ["good"]
+    assert [project_id for project_id, _ in store.access.projects()] == ["good"]
 
 
 def test_too_much_waiting_is_refused_not_lost(open_store: Callable[..., Store]) -> None:
@@ -63,13 +66,13 @@ def test_too_much_waiting_is_refused_not_lost(open_store: Callable[..., Store]) 
     who = make_principal(store)
 
     async def run() -> None:
-        session = await store.create_session(who, Session())
+        session = await store.sessions.create(who, Session())
         with pytest.raises(Problem) as caught:
             await record(store, who, session, *(bundle(i) for i in range(1, 5)))
         assert caught.value.status == 503
         assert caught.value.retry_after == 1
         await record(store, who, session, *(bundle(i) for i in range(1, 4)))
-        described = await store.describe_session(who.project_id, session.session_id, full=False)
+        described = await store.sessions.describe(who.project_id, session.session_id, full=False)
         assert described.counters["bundle"].total == 3
 
     asyncio.run(run())
@@ -79,15 +82,15 @@ def test_bundles_for_a_session_deleted_meanwhile_fail_alone(store: Store, who: P
     """The store still believes in the session; the database does not."""
 
     async def run() -> None:
-        gone = await store.create_session(who, Session())
-        stays = await store.create_session(who, Session())
+        gone = await store.sessions.create(who, Session())
+        stays = await store.sessions.create(who, Session())
         await record(store, who, gone, bundle(1))
-        store.write_now(
+        store.folder.write_now(
             lambda c: c.execute(text("DELETE FROM session WHERE session_id = :s"), {"s": gone.session_id})
         )
         request = BundleCreateRequest(session_id=gone.session_id, bundles=[bundle(2)])
         results = await asyncio.gather(
-            store.add_bundles(who, request, remote_ip=""),
+            store.bundles.add(who, request, remote_ip=""),
             record(store, who, stays, bundle(1)),
             return_exceptions=True,
         )
@@ -102,5 +105,5 @@ def test_close_twice_and_use_after_close(store: Store, who: Principal) -> None:
     store.close()
     store.close()
     with pytest.raises(Problem, match="stopping"):
-        store.create_project("late")
+        store.access.create_project("late")
     assert store.ready() == "the cloud is stopping"

@@ -27,7 +27,7 @@ class Bundles:
     async def create(self, request: Request) -> Response:
         """POST /v2/bundles; answered when the disk has them."""
         wanted = await request.message(BundleCreateRequest, self._limit)
-        answer = await self._store.add_bundles(request.who, wanted, remote_ip=request.remote_ip)
+        answer = await self._store.bundles.add(request.who, wanted, remote_ip=request.remote_ip)
         return _acknowledgement(request.chosen(), answer.error_count, answer.success_count)
 
     async def read(self, request: Request) -> Response:
@@ -35,7 +35,7 @@ class Bundles:
         session_id = request.ids["session_id"]
         chosen = request.chosen()
         rendition = media.FRAMES if chosen == media.FRAMES else media.NDJSON
-        snapshot = await self._store.open_bundles(request.who.project_id, session_id, rendition)
+        snapshot = await self._store.bundles.open(request.who.project_id, session_id, rendition)
         about = {headers.BUNDLE_COUNT: str(snapshot.bundles), "Vary": "Accept"}
         if chosen != media.TAR_GZ:
             return StreamResponse(snapshot.body, chosen, about, snapshot.body.size)

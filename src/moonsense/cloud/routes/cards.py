@@ -24,7 +24,7 @@ class Cards:
         query = request.query()
         session_id = str(query["session_id"])
         per_page, number = page_size(query), page_number(query)
-        page = await self._store.list_cards(
+        page = await self._store.cards.page(
             request.who.project_id, session_id, offset=(number - 1) * per_page, limit=per_page
         )
         answer = CardListResponse(
@@ -43,10 +43,10 @@ class Cards:
                 f"title and description may have {limits.MAX_CARD_BYTES} bytes of UTF-8 together",
                 param="description",
             )
-        return message_response(request, await self._store.create_card(request.who.project_id, card))
+        return message_response(request, await self._store.cards.create(request.who.project_id, card))
 
     async def delete(self, request: Request) -> Response:
         """DELETE /v2/cards/{card_id}"""
         card_id = request.ids["card_id"]
-        await self._store.delete_card(request.who.project_id, card_id)
+        await self._store.cards.delete(request.who.project_id, card_id)
         return message_response(request, CardDeleteResponse(card_id=card_id))

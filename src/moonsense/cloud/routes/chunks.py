@@ -24,7 +24,7 @@ class Chunks:
         query = request.query()
         session_id = request.ids["session_id"]
         per_page, number = page_size(query), page_number(query)
-        page = await self._store.list_chunks(
+        page = await self._store.bundles.chunks(
             request.who.project_id, session_id, offset=(number - 1) * per_page, limit=per_page
         )
         answer = ChunksListResponse(
@@ -37,7 +37,9 @@ class Chunks:
     async def read(self, request: Request) -> Response:
         """GET /v2/sessions/{session_id}/chunks/{chunk_id}"""
         ids = request.ids
-        chunk = await self._store.open_chunk(request.who.project_id, ids["session_id"], ids["chunk_id"])
+        chunk = await self._store.bundles.open_chunk(
+            request.who.project_id, ids["session_id"], ids["chunk_id"]
+        )
         about = {
             headers.BUNDLE_COUNT: str(chunk.bundles),
             headers.CONTENT_MD5: chunk.md5,

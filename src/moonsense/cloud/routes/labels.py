@@ -26,17 +26,17 @@ class Labels:
         wanted = await request.message(SessionLabelCreateRequest)
         names = list(dict.fromkeys(label.name for label in wanted.labels))
         check_names(names)
-        await self._store.replace_labels(request.who.project_id, request.ids["session_id"], names)
+        await self._store.labels.replace(request.who.project_id, request.ids["session_id"], names)
         return message_response(request, SessionLabelCreateResponse())
 
     async def list(self, request: Request) -> Response:
         """GET /v2/labels"""
-        labels = await self._store.list_labels(request.who.project_id)
+        labels = await self._store.labels.all(request.who.project_id)
         return message_response(request, LabelListResponse(labels=labels))
 
     async def top(self, request: Request) -> Response:
         """GET /v2/labels/top"""
-        labels = await self._store.top_labels(request.who.project_id)
+        labels = await self._store.labels.top(request.who.project_id)
         return message_response(request, LabelsTopResponse(labels=labels))
 
 

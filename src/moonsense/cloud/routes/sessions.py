@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from moonsense.cloud.listing import Query, next_link, page_number, page_size, pagination
 from moonsense.cloud.pins import Pins
-from moonsense.cloud.records import SessionFilters
+from moonsense.cloud.records import Place, SessionFilters
 from moonsense.cloud.requests import Request
 from moonsense.cloud.responses import message_response
 from moonsense.cloud.routes.labels import check_names
@@ -40,14 +40,13 @@ class Sessions:
         by_cursor = after is not None
         if number > 1 and not by_cursor:
             after = self._pins.after(listing, number)
-        page = await self._store.list_sessions(
-            request.who.project_id,
-            filters,
-            after=after,
-            offset=0 if after is not None else (number - 1) * per_page,
+        place = Place(
             limit=per_page,
+            offset=0 if after is not None else (number - 1) * per_page,
+            after=after,
             whole_second="page" not in query and not by_cursor,
         )
+        page = await self._store.sessions.page(request.who.project_id, filters, place)
         following = page.last if page.more else None
         if not by_cursor:
             self._pins.served(listing, number, following)
@@ -64,20 +63,20 @@ class Sessions:
         """POST /v2/sessions"""
         session = await request.message(Session)
         check_names([label.name for label in session.labels])
-        return self._answer(request, await self._store.create_session(request.who, session))
+        return self._answer(request, await self._store.sessions.create(request.who, session))
 
     async def describe(self, request: Request) -> Response:
         """GET /v2/sessions/{session_id}"""
         full = request.query().get("view", "full") == "full"
         session_id = request.ids["session_id"]
         return self._answer(
-            request, await self._store.describe_session(request.who.project_id, session_id, full=full)
+            request, await self._store.sessions.describe(request.who.project_id, session_id, full=full)
         )
 
     async def delete(self, request: Request) -> Response:
         """DELETE /v2/sessions/{session_id}"""
         session_id = request.ids["session_id"]
-        await self._store.delete_session(request.who.project_id, session_id)
+        await self._store.sessions.delete(request.who.project_id, session_id)
         return message_response(request, SessionDeleteResponse(session_id=session_id))
 
     def _answer(self, request: Request, session: Session) -> Response:

@@ -1,0 +1,89 @@
+"""Bundles: received into the log, and read back from chunks and log."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sqlalchemy import Connection
+
+from moonsense.cloud import bodies
+from moonsense.cloud.catalog import chunks, log, sessions
+from moonsense.cloud.ingest import rows_of
+from moonsense.cloud.records import Page, Principal, Snapshot, StoredChunk
+from moonsense.cloud.store.folder import Folder, of_project, there
+from moonsense.contract.problems import Problem
+from moonsense.models.data_plane_v2_pb2 import Chunk
+from moonsense.models.data_plane_v2_sdk_pb2 import BundleCreateRequest, BundleCreateResponse
+
+# Larger requests are counted in a thread: 100 kB of sensor data take about a millisecond.
+_LARGE_REQUEST_BYTES = 256 * 1024
+
+
+class Bundles:
+    """The bundles of all sessions, and the chunks they are sealed into."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
+        self._most = folder.settings.max_bundles_per_request
+        self._most_items = folder.settings.max_items_per_bundle
+
+    async def add(
+        self, who: Principal, request: BundleCreateRequest, *, remote_ip: str
+    ) -> BundleCreateResponse:
+        """Store bundles; returns when the disk has them. All of them are stored, or none."""
+        if len(request.bundles) > self._most:
+            raise Problem(
+                413,
+                f"a request may hold {self._most} bundles, this one has {len(request.bundles)}; "
+                "send them in several",
+                "bundles",
+            )
+        session = await self._folder.session(who.project_id, request.session_id)
+
+        def rows() -> list[log.LogRow]:
+            return rows_of(request, session, who, remote_ip=remote_ip, max_items=self._most_items)
+
+        large = request.ByteSize() > _LARGE_REQUEST_BYTES
+        try:
+            await self._folder.writer.append(await asyncio.to_thread(rows) if large else rows())
+        except Problem as problem:
+            if problem.status == 404:
+                self._folder.forget_session(request.session_id)
+            raise
+        return BundleCreateResponse(success_count=len(request.bundles))
+
+    async def chunks(self, project_id: str, session_id: str, *, offset: int, limit: int) -> Page[Chunk]:
+        """A part of a session's chunks, oldest first."""
+
+        def page(connection: Connection) -> Page[Chunk]:
+            of_project(sessions.find(connection, session_id), project_id)
+            return chunks.page(connection, project_id, session_id, offset=offset, limit=limit)
+
+        return await self._folder.read(page)
+
+    async def open_chunk(self, project_id: str, session_id: str, chunk_id: str) -> StoredChunk:
+        """A chunk, to be streamed."""
+
+        def find(connection: Connection) -> chunks.ChunkRow | None:
+            ref = of_project(sessions.find(connection, session_id), project_id)
+            return chunks.find(connection, ref.key, chunk_id)
+
+        row = there(await self._folder.read(find), "chunk", "chunk_id")
+        return bodies.stored_chunk(self._folder.objects, project_id, session_id, row)
+
+    async def open(self, project_id: str, session_id: str, media_type: str) -> Snapshot:
+        """Every bundle of a session received so far, as ``media.FRAMES`` or ``media.NDJSON``.
+
+        Chunks and log are read in one transaction, so a bundle that is sealed
+        meanwhile is neither missing nor there twice.
+        """
+
+        def find(connection: Connection) -> tuple[list[chunks.ChunkRow], list[bytes]]:
+            ref = of_project(sessions.find(connection, session_id), project_id)
+            unsealed = [row.payload for row in log.read(connection, ref.key)]
+            return chunks.of_session(connection, ref.key), unsealed
+
+        rows, unsealed = await self._folder.read(find)
+        objects = self._folder.objects
+        stored = [bodies.stored_chunk(objects, project_id, session_id, row) for row in rows]
+        return await bodies.snapshot(stored, unsealed, media_type)
