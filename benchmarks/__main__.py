@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 from pathlib import Path
 
 from rich.console import Console
@@ -45,7 +46,7 @@ def main() -> None:
     finally:
         shutil.rmtree(FOLDER)
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)
     for table in tables:
         table.show(console)
     output = options.output or (DOCUMENT if whole else None)

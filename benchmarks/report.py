@@ -32,7 +32,7 @@ class Table:
             table.add_column(heading, justify="right" if number else "left")
         for row in self.rows:
             table.add_row(*row)
-        console.print(table, soft_wrap=True)
+        console.print(table)
 
     def markdown(self) -> str:
         """It as a section of a document."""
