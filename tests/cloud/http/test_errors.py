@@ -167,7 +167,7 @@ def broken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
     """A cloud whose listing of labels raises an error."""
     error: list[Exception] = []
 
-    async def fail(_store: Store, _project_id: str) -> object:
+    async def fail(_labels: Labels, _project_id: str) -> object:
         raise error[-1]
 
     monkeypatch.setattr(Labels, "all", fail)
@@ -223,7 +223,7 @@ def test_a_stream_that_fails_midway_cuts_the_connection(
         yield b"x" * 500_000
         raise OSError("the disk is gone")
 
-    async def open_bundles(_store: Store, *_: object) -> Snapshot:
+    async def open_bundles(_bundles: Bundles, *_: object) -> Snapshot:
         return Snapshot(3, Body(1_000_000, fail))
 
     monkeypatch.setattr(Bundles, "open", open_bundles)

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from support.tenants import Tenant, bundle
 
-from moonsense.cloud import store
+from moonsense.cloud.store import sessions as store
 from moonsense.contract import limits, media
 from moonsense.models import Session, SessionListResponse
 
