@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator
 
-from moonsense.client._async.base import AsyncBase
+from moonsense.client._async.readings import AsyncReadings
 from moonsense.client._concurrency import async_run
 from moonsense.client._core import bundles
 from moonsense.client._core.bundles import BundleReader
@@ -17,7 +17,7 @@ from moonsense.models.bundle_v2_pb2 import SealedBundle
 from moonsense.models.data_plane_v2_pb2 import Chunk, ChunksListResponse
 
 
-class AsyncChunkCalls(AsyncBase):
+class AsyncChunkCalls(AsyncReadings):
     """Chunks and bundles.
 
     Bundles come as ``SealedBundle`` messages, while the answer is still
@@ -48,7 +48,7 @@ class AsyncChunkCalls(AsyncBase):
             IntegrityError: the md5 or the number of bundles differs.
             DecodeError: a line is no bundle.
         """
-        return self._read("read_chunk", session_id, chunk_id=chunk_id)
+        return self._bundles("read_chunk", session_id, chunk_id=chunk_id)
 
     def read_session(self, session_id: str) -> AsyncGenerator[SealedBundle]:
         """All bundles of a session that the cloud received so far, in their order.
@@ -60,9 +60,9 @@ class AsyncChunkCalls(AsyncBase):
                 archive is none with exactly one file.
             DecodeError: a line or frame is no bundle.
         """
-        return self._read("read_session", session_id)
+        return self._bundles("read_session", session_id)
 
-    async def _read(self, name: str, session_id: str, **chunk: str) -> AsyncGenerator[SealedBundle]:
+    async def _bundles(self, name: str, session_id: str, **chunk: str) -> AsyncGenerator[SealedBundle]:
         where = ", ".join([f"session {session_id}", *(f"chunk {chunk_id}" for chunk_id in chunk.values())])
         request = self._builder.build(
             name,
@@ -71,18 +71,16 @@ class AsyncChunkCalls(AsyncBase):
             ids={"session_id": session_id, **chunk},
         )
         digest = self._digests.get(chunk.get("chunk_id", "")) or ""
+        batches = self._read(BundleReader(request, where, archive=not chunk, md5=digest))
         try:
-            async with self._transport.stream(request, where) as body:
-                reader = BundleReader(body.head, where, archive=not chunk, md5=digest)
-                while raw := await body.read():
-                    for batch in reader.feed(raw):
-                        for bundle in batch:
-                            yield bundle
-                for bundle in reader.close():
+            async for batch in batches:
+                for bundle in batch:
                     yield bundle
         except NotFoundError:
             if chunk or not await self._is_empty(session_id):
                 raise
+        finally:
+            await batches.aclose()
 
     async def download_session(self, session_id: str, output_file: str | os.PathLike[str]) -> None:
         """Write all bundles of a session to a file, one JSON document a line.
@@ -94,7 +92,6 @@ class AsyncChunkCalls(AsyncBase):
             NotFoundError, IncompleteError, IntegrityError, DecodeError: as read_session.
             OSError: the file cannot be written.
         """
-        where = f"session {session_id}"
         request = self._builder.build(
             "read_session",
             region=await self._region_of(session_id),
@@ -102,14 +99,7 @@ class AsyncChunkCalls(AsyncBase):
             ids={"session_id": session_id},
         )
         try:
-            async with self._transport.stream(request, where) as body:
-                text = BundleText(body.head, where)
-                with await async_run(WholeFile, output_file) as file:
-                    while raw := await body.read():
-                        for lines in text.feed(raw):
-                            await async_run(file.write, lines)
-                    await async_run(file.write, text.close())
-                    await async_run(file.commit)
+            await self._save(BundleText(request, f"session {session_id}"), output_file)
         except NotFoundError:
             if not await self._is_empty(session_id):
                 raise

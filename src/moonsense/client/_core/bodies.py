@@ -63,9 +63,10 @@ class BodyDecoder:
     """
 
     def __init__(self, head: Head, where: str) -> None:
-        self._head = head
         self._where = where
         self._received = 0
+        self._length = head.length
+        self._announced = head.says_its_end
         self._gunzip: Gunzip | None = None
         encoding = head.get("Content-Encoding").strip().lower()
         if encoding in ("gzip", "x-gzip"):
@@ -74,9 +75,14 @@ class BodyDecoder:
             raise DecodeError(f"the answer comes as {encoding!r}, which was not asked for", where=where)
 
     @property
-    def ends_itself(self) -> bool:
-        """Whether the encoding shows a cut."""
-        return self._gunzip is not None
+    def says_its_end(self) -> bool:
+        """Whether a body that is cut off can be told from one that is whole."""
+        return self._announced or self._gunzip is not None
+
+    def expect(self, length: int) -> None:
+        """So many bytes there are in all, as an answer with the rest of them says."""
+        self._length = length
+        self._announced = True
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The content of the next raw bytes, in pieces of at most 1 MiB (or as they came)."""
@@ -88,7 +94,7 @@ class BodyDecoder:
 
     def close(self) -> None:
         """Raises IncompleteError or IntegrityError when the body did not end where it should."""
-        length = self._head.length
+        length = self._length
         if length is not None and self._received < length:
             raise IncompleteError(f"{self._received} of {length} bytes arrived", where=self._where)
         if length is not None and self._received > length:

@@ -2,50 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import orjson
 
-from moonsense.client._core.answers import Head
-from moonsense.client._core.bundles import BundleCount, Content
+from moonsense.client._core.bundles import BundleCount
+from moonsense.client._core.content import Content
+from moonsense.client._core.requests import Request
+from moonsense.client._core.resume import Reading
 from moonsense.codec import json
 from moonsense.codec.frames import FrameParser
 from moonsense.errors import DecodeError
 from moonsense.models.bundle_v2_pb2 import SealedBundle
 
 
-class BundleText:
-    """Push converter of an answer: raw bytes in, whole lines of NDJSON out.
+class BundleText(Reading[bytes]):
+    """Push converter of answers: raw bytes in, whole lines of NDJSON out.
 
     Lines are passed on as the cloud wrote them, fields that we do not know
     included; each is checked to be one JSON object.
     """
 
-    def __init__(self, head: Head, where: str) -> None:
-        self._where = where
-        self._content = Content(head, where, archive=True)
-        self._frames = FrameParser(SealedBundle, where=where) if self._content.frames else None
-        self._count = BundleCount(head, where)
-        self._rest = b""
+    def __init__(self, request: Request, where: str) -> None:
+        super().__init__(request, where, archive=True)
+        self._frames: FrameParser[SealedBundle] | None = None
+        self._count = BundleCount(where)
+        self._rest = bytearray()
         self._line = 0
 
-    def feed(self, raw: bytes) -> Iterator[bytes]:
-        """The lines that the next raw bytes complete."""
-        for piece in self._content.feed(raw):
-            if self._frames is not None:
-                yield self._written(self._frames.feed(piece))
-            else:
-                head, newline, tail = piece.rpartition(b"\n")
-                if newline:
-                    yield self._checked(self._rest + head)
-                    self._rest = tail
-                else:
-                    self._rest += tail
+    def _begun(self, content: Content) -> None:
+        self._count.expect(content.head)
+        if content.frames and self._frames is None:
+            self._frames = FrameParser(SealedBundle, where=self.where)
 
-    def close(self) -> bytes:
-        """The last lines. Raises IncompleteError, IntegrityError or DecodeError."""
-        self._content.close()
-        last = self._written(self._frames.close()) if self._frames is not None else self._checked(self._rest)
+    def _take(self, content: bytes) -> bytes:
+        if self._frames is not None:
+            return self._written(self._frames.feed(content))
+        head, newline, tail = content.rpartition(b"\n")
+        if not newline:
+            self._rest += tail
+            return b""
+        lines = self._checked(bytes(self._rest) + head)
+        self._rest[:] = tail
+        return lines
+
+    def _last(self) -> bytes:
+        parser = self._frames
+        last = self._checked(bytes(self._rest)) if parser is None else self._written(parser.close())
         self._count.check()
         return last
 
@@ -63,10 +64,10 @@ class BundleText:
                 document = orjson.loads(line)
             except orjson.JSONDecodeError as error:
                 raise DecodeError(
-                    f"this is no JSON: {error.msg}", line=self._line, offset=error.pos, where=self._where
+                    f"this is no JSON: {error.msg}", line=self._line, offset=error.pos, where=self.where
                 ) from None
             if not isinstance(document, dict):
-                raise DecodeError("this is no JSON object", line=self._line, where=self._where)
+                raise DecodeError("this is no JSON object", line=self._line, where=self.where)
             lines.append(line)
         self._count.add(len(lines))
         return b"\n".join(lines) + b"\n" if lines else b""

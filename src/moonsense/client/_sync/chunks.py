@@ -11,14 +11,14 @@ from moonsense.client._core import bundles
 from moonsense.client._core.bundles import BundleReader
 from moonsense.client._core.text import BundleText
 from moonsense.client._files import WholeFile
-from moonsense.client._sync.base import Base
+from moonsense.client._sync.readings import Readings
 from moonsense.contract.counters import BUNDLE
 from moonsense.errors import NotFoundError
 from moonsense.models.bundle_v2_pb2 import SealedBundle
 from moonsense.models.data_plane_v2_pb2 import Chunk, ChunksListResponse
 
 
-class ChunkCalls(Base):
+class ChunkCalls(Readings):
     """Chunks and bundles.
 
     Bundles come as ``SealedBundle`` messages, while the answer is still
@@ -49,7 +49,7 @@ class ChunkCalls(Base):
             IntegrityError: the md5 or the number of bundles differs.
             DecodeError: a line is no bundle.
         """
-        return self._read("read_chunk", session_id, chunk_id=chunk_id)
+        return self._bundles("read_chunk", session_id, chunk_id=chunk_id)
 
     def read_session(self, session_id: str) -> Generator[SealedBundle]:
         """All bundles of a session that the cloud received so far, in their order.
@@ -61,9 +61,9 @@ class ChunkCalls(Base):
                 archive is none with exactly one file.
             DecodeError: a line or frame is no bundle.
         """
-        return self._read("read_session", session_id)
+        return self._bundles("read_session", session_id)
 
-    def _read(self, name: str, session_id: str, **chunk: str) -> Generator[SealedBundle]:
+    def _bundles(self, name: str, session_id: str, **chunk: str) -> Generator[SealedBundle]:
         where = ", ".join([f"session {session_id}", *(f"chunk {chunk_id}" for chunk_id in chunk.values())])
         request = self._builder.build(
             name,
@@ -72,18 +72,15 @@ class ChunkCalls(Base):
             ids={"session_id": session_id, **chunk},
         )
         digest = self._digests.get(chunk.get("chunk_id", "")) or ""
+        batches = self._read(BundleReader(request, where, archive=not chunk, md5=digest))
         try:
-            with self._transport.stream(request, where) as body:
-                reader = BundleReader(body.head, where, archive=not chunk, md5=digest)
-                while raw := body.read():
-                    for batch in reader.feed(raw):
-                        for bundle in batch:
-                            yield bundle
-                for bundle in reader.close():
-                    yield bundle
+            for batch in batches:
+                yield from batch
         except NotFoundError:
             if chunk or not self._is_empty(session_id):
                 raise
+        finally:
+            batches.close()
 
     def download_session(self, session_id: str, output_file: str | os.PathLike[str]) -> None:
         """Write all bundles of a session to a file, one JSON document a line.
@@ -95,7 +92,6 @@ class ChunkCalls(Base):
             NotFoundError, IncompleteError, IntegrityError, DecodeError: as read_session.
             OSError: the file cannot be written.
         """
-        where = f"session {session_id}"
         request = self._builder.build(
             "read_session",
             region=self._region_of(session_id),
@@ -103,14 +99,7 @@ class ChunkCalls(Base):
             ids={"session_id": session_id},
         )
         try:
-            with self._transport.stream(request, where) as body:
-                text = BundleText(body.head, where)
-                with run(WholeFile, output_file) as file:
-                    while raw := body.read():
-                        for lines in text.feed(raw):
-                            run(file.write, lines)
-                    run(file.write, text.close())
-                    run(file.commit)
+            self._save(BundleText(request, f"session {session_id}"), output_file)
         except NotFoundError:
             if not self._is_empty(session_id):
                 raise

@@ -1,0 +1,75 @@
+"""How bodies are read: piece by piece, and again from where they broke off."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import AsyncGenerator
+from typing import TypeVar
+
+from moonsense.client._async.base import AsyncBase
+from moonsense.client._concurrency import async_run, async_sleep
+from moonsense.client._core.resume import Reading
+from moonsense.client._files import WholeFile
+from moonsense.errors import IncompleteError, RequestTimeout, ResponseError
+
+logger = logging.getLogger("moonsense.client")
+
+T = TypeVar("T")
+
+_NOT_THAT_RANGE = 416
+
+
+class AsyncReadings(AsyncBase):
+    """Reading of large bodies, for the calls that do."""
+
+    async def _read(self, reading: Reading[T]) -> AsyncGenerator[T]:
+        """What is read out of a body, as it arrives.
+
+        An answer that breaks off is asked for again as often as a request that
+        fails is; one that brought something new counts as the first.
+        """
+        while True:
+            request, begun = reading.request, False
+            try:
+                async with self._transport.stream(request, reading.where) as body:
+                    begun = True
+                    reading.begin(body.head)
+                    while raw := await body.read():
+                        for part in reading.feed(raw):
+                            yield part
+                    yield reading.close()
+                return
+            except (IncompleteError, RequestTimeout) as error:
+                # Before it began, the transport tried as often as it may.
+                attempt = reading.broke_off() if begun else None
+                pause = None if attempt is None else self._transport.pause(request, attempt, error)
+                if pause is None:
+                    raise
+                logger.info("%s; asked for again in %.2f s", error, pause)
+            except ResponseError as error:
+                if error.status != _NOT_THAT_RANGE or "Range" not in request.headers:
+                    raise
+                reading.ask_for_all()
+                pause = 0.0
+            await async_sleep(pause)
+
+    async def _save(self, reading: Reading[bytes], output_file: str | os.PathLike[str]) -> None:
+        """Write what is read to a file that appears whole or not at all.
+
+        It is written beside the target, made durable and renamed when all of it
+        is there and right; on a failure nothing of it is left.
+
+        Raises OSError when the file cannot be written.
+        """
+        parts = self._read(reading)
+        try:
+            # A cloud that has nothing to give is found out before a file is made.
+            first = await anext(parts)
+            with await async_run(WholeFile, output_file) as file:
+                await async_run(file.write, first)
+                async for part in parts:
+                    await async_run(file.write, part)
+                await async_run(file.commit)
+        finally:
+            await parts.aclose()

@@ -1,0 +1,95 @@
+"""The content of an answer's body: decompressed, out of its archive, compared with its digests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from moonsense.client._core.answers import Head
+from moonsense.client._core.bodies import BodyDecoder, Gunzip
+from moonsense.client._core.digests import Md5, SentDigests
+from moonsense.client._core.tar import SingleFile
+from moonsense.contract import headers as names
+from moonsense.contract import media
+from moonsense.errors import DecodeError, IncompleteError
+
+_ARCHIVES = frozenset({media.TAR_GZ, "application/gzip", "application/x-gzip", "application/x-tar",
+                       "application/x-gtar", "application/x-compressed-tar"})  # fmt: skip
+
+_REPR_DIGEST = "Repr-Digest"
+_CONTENT_DIGEST = "Content-Digest"
+
+
+class Content:
+    """The content of a body: NDJSON, the file of an archive, or frames when ``frames`` is set.
+
+    Args:
+        head: of the answer.
+        where: names session and chunk in errors.
+        archive: whether a binary body is a tar.gz with one file (a session's
+            bundles) or the content itself (a chunk).
+        md5: the digest that the list of chunks gave, or "".
+
+    Attributes:
+        archived: the content comes out of an archive.
+        received: how many bytes of the body arrived, as they are sent.
+        ended: the body arrived, as far as anyone can say.
+    """
+
+    def __init__(self, head: Head, where: str, *, archive: bool, md5: str = "") -> None:
+        kind = head.media_type
+        self.frames = kind == media.FRAMES
+        self.received = 0
+        self.ended = False
+        self.head = head
+        self._where = where
+        self._body = BodyDecoder(head, where)
+        self._stages: list[Gunzip | SingleFile] = []
+        self.archived = archive and kind in _ARCHIVES
+        if self.archived:
+            self._stages = [Gunzip(where), SingleFile(where)]
+        elif kind.startswith(("text/html", "image/", "multipart/")) or kind == media.PROTOBUF:
+            raise DecodeError(f"the answer is {kind}, not bundles", where=where)
+        digest = "" if self.frames else head.get(names.CONTENT_MD5) or md5
+        self._md5 = Md5(digest, where) if digest else None
+        self._whole = SentDigests(_REPR_DIGEST, head.get(_REPR_DIGEST), where)
+        self._part = SentDigests(_CONTENT_DIGEST, head.get(_CONTENT_DIGEST), where)
+
+    def go_on(self, head: Head, total: int) -> None:
+        """Take the rest from another answer, which begins where this one broke off."""
+        self._body.expect(total)
+        self._part = SentDigests(_CONTENT_DIGEST, head.get(_CONTENT_DIGEST), self._where)
+
+    def feed(self, raw: bytes) -> Iterator[bytes]:
+        """The content of the next raw bytes of the body."""
+        self.received += len(raw)
+        self._whole.update(raw)
+        self._part.update(raw)
+        if self._md5 is not None:
+            self._md5.raw.update(raw)
+        for piece in self._body.feed(raw):
+            for content in _through(self._stages, 0, piece):
+                if self._md5 is not None:
+                    self._md5.content.update(content)
+                yield content
+
+    def close(self) -> None:
+        """Raises IncompleteError or IntegrityError when the content is not whole and right."""
+        self._body.close()
+        for stage in self._stages:
+            stage.close()
+        self.ended = True
+        counted = self.head.get(names.BUNDLE_COUNT)
+        if not (self._body.says_its_end or self._stages or counted):
+            raise IncompleteError("the answer does not say where it ends", where=self._where)
+        self._whole.check()
+        self._part.check()
+        if self._md5 is not None:
+            self._md5.check()
+
+
+def _through(stages: list[Gunzip | SingleFile], index: int, data: bytes) -> Iterator[bytes]:
+    if index == len(stages):
+        yield data
+        return
+    for piece in stages[index].feed(data):
+        yield from _through(stages, index + 1, piece)

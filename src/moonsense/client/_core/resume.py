@@ -1,0 +1,165 @@
+"""Bodies that break off and are asked for again, without a byte lost or given twice.
+
+Where the cloud gave a strong ``ETag`` the rest is asked for (``Range`` with
+``If-Range``, RFC 9110). Elsewhere, and when the thing has changed since, it
+comes from its start: what was given out already is compared with it and left
+out. That works for a session that grew: what was there is still its beginning.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Generic, TypeVar
+
+from moonsense.client._core.answers import PARTIAL, Head
+from moonsense.client._core.content import Content
+from moonsense.client._core.requests import Request
+from moonsense.errors import IncompleteError, IntegrityError
+
+T = TypeVar("T")
+
+_MOST_ATTEMPTS = 1_000
+"""Answers that break off with some progress each, before a cloud is held to be broken."""
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+)", re.ASCII)
+
+
+class Reading(ABC, Generic[T]):
+    """What is read out of a body, over all the answers that it takes.
+
+    For each answer call ``begin``, then ``feed`` with its bytes and ``close``
+    at its end. When it breaks off, ``broke_off`` says whether to ask again, and
+    ``request`` is what to ask then.
+
+    Args:
+        request: asks for the whole.
+        where: names it in errors.
+        archive, md5: as in ``Content``.
+    """
+
+    def __init__(self, request: Request, where: str, *, archive: bool, md5: str = "") -> None:
+        self.where = where
+        self._first = request
+        self._archive = archive
+        self._listed_md5 = md5
+        self._content: Content | None = None
+        self._ranges = True
+        self._given = 0
+        self._checksum = 0
+        self._given_before = 0  # of it, when the last answer broke off
+        self._attempts = 0
+        self._attempts_in_vain = 0
+        self._skipped = 0
+        self._skipped_checksum = 0
+
+    @property
+    def request(self) -> Request:
+        """What to ask next: the rest where that can be had, else all of it."""
+        headers = self._range()
+        return replace(self._first, headers={**self._first.headers, **headers}) if headers else self._first
+
+    def _range(self) -> Mapping[str, str]:
+        content = self._content
+        if content is None or not self._ranges or content.received == 0:
+            return {}
+        tag = content.head.get("ETag")
+        # A weak one names what is equal in meaning only.
+        if not tag.startswith('"') or content.head.get("Accept-Ranges").lower() == "none":
+            return {}
+        return {"Range": f"bytes={content.received}-", "If-Range": tag}
+
+    def begin(self, head: Head) -> None:
+        """Take the head of an answer. Raises DataError for what is no content."""
+        if head.status == PARTIAL:
+            self._go_on(head)
+            return
+        content = Content(head, self.where, archive=self._archive, md5=self._listed_md5)
+        if self._content is not None and self._given and self._content.frames != content.frames:
+            raise IntegrityError("the answer broke off and now comes in another form", where=self.where)
+        self._content = content
+        self._skipped = self._skipped_checksum = 0
+        self._begun(content)
+
+    def _go_on(self, head: Head) -> None:
+        content = self._content
+        found = _CONTENT_RANGE.fullmatch(head.get("Content-Range"))
+        if content is not None and found is not None:
+            start, last, total = map(int, found.groups())
+            known = content.head.length
+            same = (
+                head.get("ETag") in ("", content.head.get("ETag"))
+                and head.get("Content-Encoding") == content.head.get("Content-Encoding")
+                and known in (None, total)
+            )
+            if same and start == content.received and last + 1 == total:
+                content.go_on(head, total)
+                return
+        self.ask_for_all()
+        raise IncompleteError("the answer broke off and goes on elsewhere", where=self.where)
+
+    def ask_for_all(self) -> None:
+        """Ask for no ranges any more: the cloud does not give the ones that are asked for."""
+        self._ranges = False
+
+    def feed(self, raw: bytes) -> Iterator[T]:
+        """What the next bytes of the body make whole, and was not given out before."""
+        for piece in self._body().feed(raw):
+            new = self._unseen(piece) if self._skipped < self._given else piece
+            if new:
+                self._given += len(new)
+                self._checksum = zlib.crc32(new, self._checksum)
+                self._skipped = self._given
+                yield self._take(new)
+
+    def close(self) -> T:
+        """What only the end makes whole. Raises IncompleteError, IntegrityError or DecodeError."""
+        self._body().close()
+        if self._skipped < self._given:
+            raise self._changed()
+        return self._last()
+
+    def _unseen(self, piece: bytes) -> bytes:
+        """What of a piece lies behind all that was given out; the rest must be the same."""
+        seen = min(len(piece), self._given - self._skipped)
+        self._skipped += seen
+        self._skipped_checksum = zlib.crc32(piece[:seen], self._skipped_checksum)
+        if self._skipped == self._given and self._skipped_checksum != self._checksum:
+            raise self._changed()
+        return piece[seen:]
+
+    def _changed(self) -> IntegrityError:
+        return IntegrityError(
+            "the answer broke off, and what was read of it already is another now", where=self.where
+        )
+
+    def broke_off(self) -> int | None:
+        """Which attempt in a row without progress just failed, from 1; None when another is no use.
+
+        One that brought something new is the first of a row.
+        """
+        if self._content is not None and self._content.ended:
+            return None
+        self._attempts += 1
+        self._attempts_in_vain = 1 if self._given > self._given_before else self._attempts_in_vain + 1
+        self._given_before = self._given
+        return self._attempts_in_vain if self._attempts < _MOST_ATTEMPTS else None
+
+    def _body(self) -> Content:
+        assert self._content is not None, "begin comes first"
+        return self._content
+
+    @abstractmethod
+    def _begun(self, content: Content) -> None:
+        """An answer with the whole body begins; the first one tells the form."""
+
+    @abstractmethod
+    def _take(self, content: bytes) -> T:
+        """What more content makes whole."""
+
+    @abstractmethod
+    def _last(self) -> T:
+        """What the end of the content makes whole. Raises DataError when it is not all."""
