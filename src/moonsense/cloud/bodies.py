@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
 
 from moonsense.cloud.catalog.chunks import ChunkRow
 from moonsense.cloud.objects import Objects, chunk_keys
@@ -20,29 +21,44 @@ def stored_chunk(objects: Objects, project_id: str, session_id: str, row: ChunkR
         bundles=row.bundles,
         md5=row.md5,
         ndjson_size=row.ndjson_size,
-        ndjson_gz=Body(row.ndjson_gz_size, lambda: objects.stream(ndjson_gz)),
-        frames=Body(row.frames_size, lambda: objects.stream(framed)),
+        ndjson_gz=Body(row.ndjson_gz_size, partial(objects.stream, ndjson_gz), row.ndjson_gz_sha256),
+        frames=Body(row.frames_size, partial(objects.stream, framed), row.frames_sha256),
     )
 
 
-async def snapshot(stored: Sequence[StoredChunk], unsealed: Sequence[bytes], media_type: str) -> Snapshot:
+async def snapshot(
+    lineage: str, stored: Sequence[StoredChunk], unsealed: Sequence[bytes], media_type: str
+) -> Snapshot:
     """All bundles of a session in one rendition: chunks as stored, then the log's."""
     if media_type == media.FRAMES:
+        parts = [chunk.frames for chunk in stored]
         tail = frames(unsealed)
-        size = sum(chunk.frames.size for chunk in stored)
-        pieces: Callable[[StoredChunk], AsyncIterator[bytes]] = lambda chunk: aiter(chunk.frames)  # noqa: E731
     else:
+        parts = [Body(chunk.ndjson_size, partial(_text, chunk)) for chunk in stored]
         # Writing JSON takes long enough to keep others waiting.
         tail = await asyncio.to_thread(ndjson, unsealed)
-        size = sum(chunk.ndjson_size for chunk in stored)
-        pieces = lambda chunk: gunzip(aiter(chunk.ndjson_gz))  # noqa: E731
-
-    async def stream() -> AsyncIterator[bytes]:
-        for chunk in stored:
-            async for piece in pieces(chunk):
-                yield piece
-        if tail:
-            yield tail
-
+    parts.append(Body(len(tail), partial(_bytes, tail)))
     bundles = sum(chunk.bundles for chunk in stored) + len(unsealed)
-    return Snapshot(bundles, Body(size + len(tail), stream))
+    return Snapshot(lineage, bundles, Body(sum(part.size for part in parts), partial(_joined, parts)))
+
+
+async def _joined(parts: Sequence[Body], offset: int) -> AsyncIterator[bytes]:
+    """Parts one behind the other; those that end before the offset are not opened."""
+    for part in parts:
+        if offset < part.size:
+            async for piece in part.begin_at(offset):
+                yield piece
+        offset = max(0, offset - part.size)
+
+
+async def _text(chunk: StoredChunk, offset: int) -> AsyncIterator[bytes]:
+    """A chunk's NDJSON; what lies before the offset is inflated and dropped."""
+    async for piece in gunzip(aiter(chunk.ndjson_gz)):
+        if offset < len(piece):
+            yield piece[offset:]
+        offset = max(0, offset - len(piece))
+
+
+async def _bytes(data: bytes, offset: int) -> AsyncIterator[bytes]:
+    if offset < len(data):
+        yield data[offset:]

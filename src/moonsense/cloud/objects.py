@@ -63,9 +63,12 @@ class Objects:
                 return
             path = path.parent
 
-    async def stream(self, key: str) -> AsyncIterator[bytes]:
-        """An object in pieces of about a megabyte. Raises FileNotFoundError when it is not there."""
-        answer = await obstore.get_async(self._store, key)
+    async def stream(self, key: str, offset: int = 0) -> AsyncIterator[bytes]:
+        """An object in pieces of about a megabyte, from an offset on.
+
+        Raises FileNotFoundError when it is not there.
+        """
+        answer = await obstore.get_async(self._store, key, options={"range": {"offset": offset}})
         async for piece in answer.stream(min_chunk_size=_PIECE_BYTES):
             yield bytes(piece)
 

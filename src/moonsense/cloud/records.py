@@ -74,13 +74,21 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True)
 class Body:
-    """Bytes to be streamed, their number known before the first is sent."""
+    """Bytes to be streamed, their number known before the first is sent.
+
+    ``sha256`` is of all of them, where it is known.
+    """
 
     size: int
-    _open: Callable[[], AsyncIterator[bytes]] = field(repr=False)
+    _open: Callable[[int], AsyncIterator[bytes]] = field(repr=False)
+    sha256: bytes | None = None
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._open()
+        return self._open(0)
+
+    def begin_at(self, offset: int) -> AsyncIterator[bytes]:
+        """The bytes from an offset on."""
+        return self._open(offset)
 
 
 @dataclass(frozen=True)
@@ -97,7 +105,12 @@ class StoredChunk:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """All bundles of a session at one moment, in one rendition, not compressed."""
+    """All bundles of a session at one moment, in one rendition, not compressed.
 
+    A later snapshot of the same ``lineage`` begins with the very bytes of this
+    one: bundles only ever come behind those that are there.
+    """
+
+    lineage: str
     bundles: int
     body: Body

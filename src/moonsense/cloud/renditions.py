@@ -18,12 +18,18 @@ _GZIP_LEVEL = 4
 
 @dataclass(frozen=True)
 class Rendered:
-    """A chunk, ready to be stored; ``md5`` is of the NDJSON before compression, in hex."""
+    """A chunk, ready to be stored.
+
+    ``md5`` is of the NDJSON before compression, in hex; the sha256 are of the
+    two renditions as they are stored and sent.
+    """
 
     ndjson_gz: bytes
     frames: bytes
     md5: str
     ndjson_size: int
+    ndjson_gz_sha256: bytes
+    frames_sha256: bytes
 
 
 def ndjson(payloads: Sequence[bytes]) -> bytes:
@@ -39,12 +45,16 @@ def frames(payloads: Sequence[bytes]) -> bytes:
 def render(payloads: Sequence[bytes]) -> Rendered:
     """Both renditions of a chunk."""
     text = ndjson(payloads)
+    # A fixed time: the same bundles give the same bytes.
+    packed = gzip.compress(text, _GZIP_LEVEL, mtime=0)
+    framed = frames(payloads)
     return Rendered(
-        # A fixed time: the same bundles give the same bytes.
-        ndjson_gz=gzip.compress(text, _GZIP_LEVEL, mtime=0),
-        frames=frames(payloads),
+        ndjson_gz=packed,
+        frames=framed,
         md5=hashlib.md5(text, usedforsecurity=False).hexdigest(),
         ndjson_size=len(text),
+        ndjson_gz_sha256=hashlib.sha256(packed).digest(),
+        frames_sha256=hashlib.sha256(framed).digest(),
     )
 
 

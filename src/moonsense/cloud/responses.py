@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterable, Mapping
 
 import orjson
@@ -79,6 +80,11 @@ class StreamResponse(StreamingResponse):
 
     async def stream_response(self, send: Send) -> None:
         """Send the parts; the one place where the source is open."""
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async with opened(self.body_iterator) as source:
-            self.body_iterator = source
-            await super().stream_response(send)
+            async for part in source:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+                # Neither a source that has all in memory nor sending to a client
+                # that left ever waits; others would, and the leaving go unseen.
+                await asyncio.sleep(0)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})

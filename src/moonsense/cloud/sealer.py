@@ -261,4 +261,6 @@ def chunk_row(chunk_id: str, rendered: Rendered, bundles: int, created_at: int) 
         ndjson_size=rendered.ndjson_size,
         ndjson_gz_size=len(rendered.ndjson_gz),
         frames_size=len(rendered.frames),
+        ndjson_gz_sha256=rendered.ndjson_gz_sha256,
+        frames_sha256=rendered.frames_sha256,
     )

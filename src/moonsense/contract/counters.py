@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 BUNDLE = "bundle"
 """The counter of the bundles themselves; the full view has buckets of one minute for it."""
 
+PACKET = "packet"
+"""The counter of captured network packets, which are in no bundle."""
+
 BUCKET_MILLIS = 60_000
 """The width of a bucket in milliseconds."""
 

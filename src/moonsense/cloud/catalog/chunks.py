@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, func, insert, select
 
+from moonsense.cloud.catalog import captures
 from moonsense.cloud.catalog.log import Ranges
 from moonsense.cloud.catalog.tables import chunk, garbage, session
 from moonsense.cloud.objects import chunk_keys
@@ -24,6 +25,8 @@ class ChunkRow(NamedTuple):
     ndjson_size: int
     ndjson_gz_size: int
     frames_size: int
+    ndjson_gz_sha256: bytes | None
+    frames_sha256: bytes | None
 
 
 _COLUMNS = tuple(chunk.c[name] for name in ChunkRow._fields)
@@ -75,14 +78,12 @@ def adopt(connection: Connection, object_keys: Sequence[str]) -> bool:
 
 
 def discard_all(connection: Connection, session_key: int, project_id: str, session_id: str, now: int) -> None:
-    """The objects of all chunks of a session become garbage at once."""
-    keys = [
-        {"object_key": key, "not_before": now}
-        for row in of_session(connection, session_key)
-        for key in chunk_keys(project_id, session_id, row.chunk_id)
-    ]
+    """The objects of all chunks and captures of a session become garbage at once."""
+    keys = [row.object_key for row in captures.of_session(connection, session_key)]
+    for row in of_session(connection, session_key):
+        keys += chunk_keys(project_id, session_id, row.chunk_id)
     if keys:
-        connection.execute(insert(garbage), keys)
+        announce(connection, keys, now)
 
 
 def swept(connection: Connection, object_keys: Sequence[str]) -> None:

@@ -17,7 +17,7 @@ from sqlalchemy import (
     update,
 )
 
-from moonsense.cloud.catalog import chunks, grouping, labels, log
+from moonsense.cloud.catalog import captures, chunks, grouping, labels, log
 from moonsense.cloud.catalog.listing import newest_first
 from moonsense.cloud.catalog.tables import app, label, session, session_label
 from moonsense.cloud.records import Page, Place, SessionFilters
@@ -127,6 +127,7 @@ def _messages(connection: Connection, rows: Sequence[Row[Any]], *, full: bool) -
     keys = [row.key for row in rows]
     named = labels.of_sessions(connection, keys)
     received = log.tallies(connection, keys)
+    captured = captures.packets(connection, keys)
     messages = []
     for row in rows:
         message = Session.FromString(row.document)
@@ -137,6 +138,8 @@ def _messages(connection: Connection, rows: Sequence[Row[Any]], *, full: bool) -
         message.created_at.FromMicroseconds(row.created_at)
         message.labels.extend(named.get(row.key, ()))
         add_tallies(message, received.get(row.key, ()))
+        if row.key in captured:
+            message.counters[counters.PACKET].total = captured[row.key]
         if not full:
             for counter in message.counters.values():
                 del counter.buckets[:]

@@ -151,6 +151,9 @@ chunk = Table(
     Column("ndjson_size", BigInteger, nullable=False),
     Column("ndjson_gz_size", BigInteger, nullable=False),
     Column("frames_size", BigInteger, nullable=False),
+    # Of the renditions as they are stored; chunks of before have none.
+    Column("ndjson_gz_sha256", LargeBinary, nullable=True),
+    Column("frames_sha256", LargeBinary, nullable=True),
     # The bundles' indexes as ranges, "1-40,42": a bundle sent again after it was sealed is known by them.
     Column("indexes", Text, nullable=False),
     Index("chunk_session", "session_key", "key"),

@@ -78,12 +78,12 @@ class Bundles:
         meanwhile is neither missing nor there twice.
         """
 
-        def find(connection: Connection) -> tuple[list[chunks.ChunkRow], list[bytes]]:
+        def find(connection: Connection) -> tuple[int, list[chunks.ChunkRow], list[bytes]]:
             ref = of_project(sessions.find(connection, session_id), project_id)
             unsealed = [row.payload for row in log.read(connection, ref.key)]
-            return chunks.of_session(connection, ref.key), unsealed
+            return ref.key, chunks.of_session(connection, ref.key), unsealed
 
-        rows, unsealed = await self._folder.read(find)
+        key, rows, unsealed = await self._folder.read(find)
         objects = self._folder.objects
         stored = [bodies.stored_chunk(objects, project_id, session_id, row) for row in rows]
-        return await bodies.snapshot(stored, unsealed, media_type)
+        return await bodies.snapshot(str(key), stored, unsealed, media_type)

@@ -68,7 +68,8 @@ class Captures:
         size = pcap.HEADER_BYTES + sum(row.size for row in rows)
         return Body(size, functools.partial(self._stream, rows))
 
-    async def _stream(self, rows: list[CaptureRow]) -> AsyncIterator[bytes]:
+    async def _stream(self, rows: list[CaptureRow], offset: int) -> AsyncIterator[bytes]:
+        assert offset == 0, "a capture is only ever sent whole, inside an archive"
         yield rows[0].header
         for row in rows:
             async for piece in self._folder.objects.stream(row.object_key):

@@ -80,6 +80,10 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["session_key"], ["session.key"], ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("session_key", "kind"),
     )
+    with op.batch_alter_table("chunk", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("ndjson_gz_sha256", sa.LargeBinary(), nullable=True))
+        batch_op.add_column(sa.Column("frames_sha256", sa.LargeBinary(), nullable=True))
+
     # The journeys that the sessions recorded before belong to.
     op.execute(
         "INSERT INTO journey (project_id, journey_id, created_at) "
@@ -89,6 +93,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("chunk", schema=None) as batch_op:
+        batch_op.drop_column("frames_sha256")
+        batch_op.drop_column("ndjson_gz_sha256")
+
     op.drop_table("session_value")
     with op.batch_alter_table("capture", schema=None) as batch_op:
         batch_op.drop_index("capture_session")
