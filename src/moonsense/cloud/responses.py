@@ -73,7 +73,9 @@ class StreamResponse(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it; of an answer to HEAD only the headers, without making the body."""
         if scope["method"] == "HEAD":
-            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            await send(
+                {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+            )
             await send({"type": "http.response.body", "body": b""})
             return
         await super().__call__(scope, receive, send)

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.anyio
 
 
 def body_of(pieces: Sequence[bytes], size: int | None = None) -> Body:
-    async def read() -> AsyncIterator[bytes]:
+    async def read(_offset: int = 0) -> AsyncIterator[bytes]:
         for piece in pieces:
             yield piece
 
@@ -93,7 +93,7 @@ async def test_a_body_of_another_length_than_it_said_is_an_error(said: int, real
 async def test_the_source_is_closed_when_the_reader_stops_early() -> None:
     closed = []
 
-    async def read() -> AsyncIterator[bytes]:
+    async def read(_offset: int = 0) -> AsyncIterator[bytes]:
         try:
             while True:
                 yield b"x" * 1_000_000
@@ -111,7 +111,7 @@ async def test_memory_does_not_grow_with_the_content() -> None:
     async def peak(pieces: int) -> int:
         block = bytes(range(256)) * 256
 
-        async def read() -> AsyncIterator[bytes]:
+        async def read(_offset: int = 0) -> AsyncIterator[bytes]:
             for _ in range(pieces):
                 yield block
 

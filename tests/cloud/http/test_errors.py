@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -219,17 +221,20 @@ def test_the_cloud_lives_on_after_an_error(broken: Callable[[Exception], Embedde
 def test_a_stream_that_fails_midway_cuts_the_connection(
     tenant: Tenant, running: EmbeddedCloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def fail() -> AsyncIterator[bytes]:
+    async def fail(_offset: int = 0) -> AsyncIterator[bytes]:
         yield b"x" * 500_000
         raise OSError("the disk is gone")
 
-    async def open_bundles(_bundles: Bundles, *_: object) -> Snapshot:
-        return Snapshot(3, Body(1_000_000, fail))
+    open_really = Bundles.open
 
+    async def open_bundles(bundles: Bundles, *arguments: Any) -> Snapshot:
+        return replace(await open_really(bundles, *arguments), body=Body(1_000_000, fail))
+
+    session_id = tenant.record(1)
     monkeypatch.setattr(Bundles, "open", open_bundles)
     for accept in (media.TAR_GZ, media.NDJSON, media.FRAMES):
         with pytest.raises(httpx2.RemoteProtocolError):
-            tenant.reader.get(f"/v2/sessions/{'a' * 22}/bundles", headers={"Accept": accept})
+            tenant.reader.get(f"/v2/sessions/{session_id}/bundles", headers={"Accept": accept})
 
     broke = [record for record in caplog.records if "broke off" in record.getMessage()]
     assert len(broke) == 3
