@@ -34,7 +34,7 @@ demo: .venv/.installed
 test: .venv/.tools
 	@$(bin)/python scripts/side_environments.py
 	@$(MAKE) --no-print-directory check
-	@$(bin)/python -m pytest
+	@$(bin)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 check: lint types layers generated
 
