@@ -30,6 +30,7 @@ WORDS = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
         (r"^pytestmark = pytest\.mark\.anyio\n", ""),
+        (r"^# ruff: noqa: ASYNC.*\n", ""),
         (r"\bAwaitable\[(\w+)\]", r"\1"),
         (r"\basync (def|for|with)\b", r"\1"),
         (r"\bawait ", ""),
@@ -40,6 +41,7 @@ WORDS = [
         (r"\baclosing\b", "closing"),
         (r"\baclose\b", "close"),
         (r"\banext\b", "next"),
+        (r"\ba(send|throw)\b", r"\1"),
         (r"\baiter_raw\b", "iter_raw"),
         (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
         (r"\bStopAsyncIteration\b", "StopIteration"),

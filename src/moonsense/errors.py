@@ -61,7 +61,15 @@ __all__ = [
 
 
 class MoonsenseError(RuntimeError):
-    """The root of all errors of this package."""
+    """The root of all errors of this package.
+
+    Attributes:
+        message: what happened, as ``str`` gives it.
+        request_id: the ``X-Request-Id`` of the request that it is about, by
+            which the cloud's log names it, or "".
+    """
+
+    request_id: str = ""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -98,7 +106,7 @@ class RequestError(MoonsenseError):
     Attributes:
         method: the HTTP method, or "" when the request was never made.
         url: the address without credentials and without its query.
-        request_id: the cloud's ``X-Request-Id``, when it sent one.
+        request_id: the answer's ``X-Request-Id``; without one, that which was sent.
         sent: whether the request may have reached the cloud. When it is False,
             sending it again repeats nothing.
     """

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
 from support.wire import Received, Reply, WireServer, reply
 
@@ -82,12 +83,12 @@ def test_a_token_that_only_reads_cannot_record(client: Client) -> None:
 def test_a_cloud_that_is_away_for_a_while(cloud: EmbeddedCloud, client: Client) -> None:
     """Over a proxy that answers 503, hangs up and loses answers before it works."""
     faults = [reply(status=503), Reply(b"", close=True), reply(status=503, retry_after="0.05")] * 3
-    with Client(cloud.public_token, cloud.root_domain, "http", "") as direct:
+    with httpx2.Client() as direct:
 
         def answer(request: Received) -> Reply:
             if request.path == "/v2/bundles" and faults:
                 return faults.pop()
-            done = direct._transport._http.request(
+            done = direct.request(
                 request.method,
                 f"{cloud.url}{request.target}",
                 content=request.body,

@@ -40,6 +40,8 @@ class Reply:
     close: bool = False
     hang: bool = False
     """Send nothing more and keep the connection until the server ends."""
+    drip: float = 0
+    """Seconds between the bytes, which are sent one at a time."""
     reset: bool = False
     """Break the connection off with a reset."""
 
@@ -146,7 +148,7 @@ class WireServer:
                 while (received := _read(stream)) is not None:
                     self.requests.append(received)
                     answer = self._choose(received)
-                    connection.sendall(answer.data)
+                    self._send(connection, answer)
                     if answer.hang:
                         self._ended.wait(30)
                     if answer.reset:
@@ -159,6 +161,15 @@ class WireServer:
             with self._lock:
                 self._open.discard(connection)
             connection.close()
+
+    def _send(self, connection: socket.socket, answer: Reply) -> None:
+        if not answer.drip:
+            connection.sendall(answer.data)
+            return
+        for position in range(len(answer.data)):
+            connection.sendall(answer.data[position : position + 1])
+            if self._ended.wait(answer.drip):
+                return
 
     def _choose(self, received: Received) -> Reply:
         if isinstance(self.answer, Reply):

@@ -10,3 +10,6 @@ BUNDLE_COUNT = "X-Moonsense-Bundles"
 
 CONTENT_MD5 = "X-Moonsense-Content-MD5"
 """Ours, on a chunk: the md5, in hex, of its NDJSON, whatever rendition is sent."""
+
+IDEMPOTENCY_KEY = "Idempotency-Key"
+"""Ours, on a POST: the same key and body again get the first answer again, another body 422."""

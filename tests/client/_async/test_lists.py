@@ -188,7 +188,7 @@ async def test_an_error_on_a_later_page_is_raised_there() -> None:
     cloud = Cloud(250)
 
     def answer(request: Received) -> Reply:
-        return cloud(request) if dict(request.query)["page"] == "1" else reply({}, 500)
+        return cloud(request) if dict(request.query)["page"] == "1" else reply({}, 501)
 
     with WireServer(answer) as server:
         async with connect(AsyncClient, server) as client:

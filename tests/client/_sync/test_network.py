@@ -5,18 +5,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 import pytest
 from support.wire import TOKEN, Received, Reply, WireServer, connect, reply
 
 from moonsense.client import Client
-from moonsense.errors import (
-    ConnectionFailed,
-    IntegrityError,
-    NotFoundError,
-    ResponseError,
-    ServerError,
-)
+from moonsense.errors import IntegrityError, NotFoundError, ResponseError, ServerError
 from moonsense.models.bundle_v2_pb2 import Bundle
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
@@ -24,7 +19,7 @@ BROKEN = Reply(b"", close=True)
 WELL = reply({"app_id": "a", "session_id": "s", "success_count": 1})
 
 
-@pytest.mark.parametrize("failure", [reply(status=503), reply(status=429), reply(status=408), BROKEN])
+@pytest.mark.parametrize("failure", [reply(status=n) for n in (408, 429, 500, 502, 503, 504)] + [BROKEN])
 def test_a_passing_failure_is_not_seen(failure: Reply) -> None:
     with WireServer([failure, failure, WELL]) as server:
         with connect(Client, server) as client:
@@ -55,15 +50,34 @@ def test_an_answer_cut_off_is_asked_for_again() -> None:
             assert (client.whoami()).app_id == "a"
 
 
-def test_what_could_be_done_twice_is_sent_once() -> None:
-    with WireServer(BROKEN) as server:
+KEY = "idempotency-key"
+
+
+def test_a_post_is_repeated_with_the_same_key() -> None:
+    calls: list[Callable[[Client], object]] = [
+        lambda client: client.create_card("s", "T", "D"),
+        lambda client: client.update_session_labels("s", ["l"]),
+        lambda client: client.create_session(Session()),
+    ]
+    keys = set()
+    for call in calls:
+        with WireServer([BROKEN, reply(status=503), WELL]) as server:
+            with connect(Client, server) as client:
+                call(client)
+        first, *others = server.requests
+        assert len(others) == 2
+        assert all((r.body, r.headers[KEY]) == (first.body, first.headers[KEY]) for r in others)
+        keys.add(first.headers[KEY])
+    assert len(keys) == len(calls), "every call has a key of its own"
+
+
+def test_reads_and_bundles_need_no_key() -> None:
+    with WireServer(WELL) as server:
         with connect(Client, server) as client:
-            with pytest.raises(ConnectionFailed) as caught:
-                client.create_card("s", "T", "D")
-            with pytest.raises(ConnectionFailed):
-                client.update_session_labels("s", ["l"])
-    assert caught.value.sent
-    assert len(server.requests) == 2
+            client.whoami()
+            client.send_bundles("s", [Bundle(index=1)])
+            client.delete_session("s")
+    assert not any(KEY in request.headers for request in server.requests)
 
 
 def test_recording_may_be_repeated() -> None:

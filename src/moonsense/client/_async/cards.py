@@ -25,13 +25,15 @@ class AsyncCardCalls(AsyncBase):
     ) -> Card:
         """Put a card on a session.
 
-        It is not sent again when the answer was lost: that could make two cards.
+        A cloud knows a request that is sent again by its ``Idempotency-Key``. The
+        service at moonsense.cloud is not known to: there a card whose answer was
+        lost is not sent again, which could make two of it.
 
         Returns:
             The card as the cloud has it, with its ``card_id`` and ``created_at``.
         """
         card = Card(session_id=session_id, title=title, description=description, source_type=source_type)
-        return await self._call("create_card", Card, region=await self._region_of(session_id), body=card)
+        return await self._call("create_card", Card, session=session_id, body=card)
 
     async def delete_card(self, card_id: str) -> None:
         """Delete a card. Cards have no region of their own: the client's default one is asked."""

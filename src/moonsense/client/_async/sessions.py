@@ -90,9 +90,10 @@ class AsyncSessionCalls(AsyncBase):
 
     async def delete_session(self, session_id: str) -> None:
         """Delete a session with its bundles, chunks and cards, for good."""
-        region = await self._region_of(session_id)
+        deadline = self._transport.deadline()
+        region = await self._region_of(session_id, deadline)
         await self._transport.delete(
-            self._builder.build("delete_session", region=region, ids={"session_id": session_id})
+            self._builder.build("delete_session", region=region, ids={"session_id": session_id}), deadline
         )
         self._regions.forget(session_id)
 

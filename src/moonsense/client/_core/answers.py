@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from moonsense.codec import json, protobuf
 from moonsense.contract import headers as names
 from moonsense.contract import media
-from moonsense.errors import DecodeError, IncompleteError, ResponseError, error_for_status
+from moonsense.errors import DataError, DecodeError, IncompleteError, ResponseError, error_for_status
 from moonsense.models.common_v2_pb2 import ErrorResponse
 
 if TYPE_CHECKING:
@@ -80,6 +80,13 @@ class Answer:
 
     def message(self, message_type: type[M]) -> M:
         """The message of the body. Raises DecodeError or IncompleteError."""
+        try:
+            return self._parse(message_type)
+        except DataError as error:
+            error.request_id = self.head.request_id
+            raise
+
+    def _parse(self, message_type: type[M]) -> M:
         kind = self.head.media_type
         where = str(self.request)
         if kind == media.PROTOBUF:

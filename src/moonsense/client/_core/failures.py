@@ -16,6 +16,7 @@ from moonsense.errors import (
 )
 
 if TYPE_CHECKING:
+    from moonsense.client._core.deadlines import Deadline
     from moonsense.client._core.requests import Request
 
 FOREIGN = (
@@ -35,6 +36,7 @@ _NEVER_SENT = (
     httpx2.LocalProtocolError,
     ssl.SSLCertVerificationError,
 )
+_NOT_YET = (httpx2.ConnectTimeout, httpx2.PoolTimeout, *_NEVER_SENT)
 _STEPS: tuple[tuple[type[Exception], str], ...] = (
     (httpx2.ConnectTimeout, "no connection"),
     (httpx2.PoolTimeout, "no free connection"),
@@ -43,17 +45,19 @@ _STEPS: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def translate(error: Exception, request: Request) -> MoonsenseError:
+def translate(error: Exception, request: Request, deadline: Deadline) -> MoonsenseError:
     """The error of ours for a failure before the answer was whole."""
     if isinstance(error, _UNUSABLE):
         return ConfigurationError(f"{request}: the address cannot be used: {error}")
+    if deadline.passed:
+        return too_late(request, deadline, sent=not isinstance(error, _NOT_YET))
     if isinstance(error, httpx2.TimeoutException):
         step = next((text for kind, text in _STEPS if isinstance(error, kind)), "no answer")
         return RequestTimeout(
             f"{request}: {step} in the time given",
             method=request.method,
             url=request.shown_url,
-            sent=not isinstance(error, (httpx2.ConnectTimeout, httpx2.PoolTimeout)),
+            sent=not isinstance(error, _NOT_YET),
         )
     sent = not isinstance(error, _NEVER_SENT)
     what = "the connection broke" if sent else "no connection"
@@ -62,8 +66,20 @@ def translate(error: Exception, request: Request) -> MoonsenseError:
     )
 
 
-def translate_body(error: Exception, request: Request, where: str) -> MoonsenseError:
+def too_late(request: Request, deadline: Deadline, *, sent: bool = True) -> RequestTimeout:
+    """The error of a call whose deadline has passed."""
+    return RequestTimeout(
+        f"{request}: not done within the deadline of {deadline.seconds:g} s",
+        method=request.method,
+        url=request.shown_url,
+        sent=sent,
+    )
+
+
+def translate_body(error: Exception, request: Request, where: str, deadline: Deadline) -> MoonsenseError:
     """The error of ours for a failure while a body was being read piece by piece."""
+    if deadline.passed:
+        return too_late(request, deadline)
     if isinstance(error, httpx2.TimeoutException):
         return RequestTimeout(
             f"{where}: the answer stopped and did not go on in the time given",

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import threading
 
+from moonsense.client._forks import renew_after_fork
 from moonsense.contract.hosts import is_region
 from moonsense.errors import IntegrityError
 
 
 class Memory:
-    """The latest so many values by key; may be used from several threads."""
+    """The latest so many values by key; may be used from several threads and after a fork."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
         self._values: dict[str, str] = {}
+        self._lock = threading.Lock()
+        renew_after_fork(self)
+
+    def renew(self) -> None:
+        """Another thread of the parent may hold the lock, and is not there to release it."""
         self._lock = threading.Lock()
 
     def get(self, key: str) -> str | None:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal, get_args
+import enum
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from moonsense.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import os
+    import ssl
+
+    from moonsense.client._core.deadlines import Deadline
 
 Wire = Literal["auto", "json", "protobuf"]
 """What is asked for and sent.
@@ -13,6 +21,24 @@ Wire = Literal["auto", "json", "protobuf"]
 ``auto`` and ``protobuf`` ask for protobuf first and take JSON from a cloud
 that has nothing else; ``json`` asks for JSON only.
 """
+
+EventHooks = Mapping[str, Sequence[Callable[[Any], Any]]]
+"""Functions by ``request`` and ``response``, called with what the HTTP library sends and receives."""
+
+
+class Unset(enum.Enum):
+    """An option that was not given, where None has a meaning."""
+
+    UNSET = "not given"
+
+    def __repr__(self) -> str:
+        return "UNSET"
+
+
+UNSET: Final = Unset.UNSET
+
+MESSAGE_DEADLINE = 300.0
+"""Seconds for a call that is answered by one message, when no deadline is given."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +65,43 @@ class Timeout:
         if value is not None and not value > 0:
             raise ConfigurationError(f"a timeout must be above 0 seconds, not {value!r}")
         return cls(value, value, value, value)
+
+    def within(self, deadline: Deadline) -> dict[str, float | None]:
+        """The steps as the HTTP library takes them, none longer than what is left."""
+        return {step: deadline.cap(getattr(self, step)) for step in ("connect", "read", "write", "pool")}
+
+
+@dataclass(frozen=True)
+class Network:
+    """How connections are made. What may hold a secret does not show in ``repr``."""
+
+    proxy: str | None = field(default=None, repr=False)
+    verify: bool | str | os.PathLike[str] | ssl.SSLContext = True
+    cert: str | tuple[str, str] | tuple[str, str, str] | None = field(default=None, repr=False)
+    event_hooks: EventHooks | None = None
+    transport: Any = None
+    max_connections: int = 100
+
+
+_OURS = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection"})
+
+
+def checked_headers(headers: Mapping[str, str] | None) -> dict[str, str]:
+    """Headers to send besides ours. Raises ConfigurationError for those that are not the user's to set."""
+    given = dict(headers or {})
+    for name, value in given.items():
+        if name.lower() in _OURS:
+            raise ConfigurationError(f"the header {name} is set by the client itself")
+        if not f"{name}{value}".isascii() or not f"{name}{value}".isprintable():
+            raise ConfigurationError(f"the header {name!a} or its value has characters that no header has")
+    return given
+
+
+def checked_deadline(deadline: float | Unset | None) -> float | Unset | None:
+    """The deadline as it is, or a ConfigurationError when it has passed before anything began."""
+    if deadline is not UNSET and deadline is not None and not deadline > 0:
+        raise ConfigurationError(f"a deadline must be above 0 seconds, not {deadline!r}")
+    return deadline
 
 
 def checked_wire(wire: Wire) -> Wire:

@@ -105,9 +105,7 @@ class Pager(Generic[T]):
         if not more or not (fresh or numbers.current_page == self._page):
             return None
         self._page += 1
-        return self._first.with_url(
-            _with_query(self._first.url, {"page": str(self._page)}), authorized=self._first.authorized
-        )
+        return self._first.with_url(_with_query(self._first.url, {"page": str(self._page)}))
 
     def _by_link(self, link: str) -> Request | None:
         """Only the query of the link is taken: the token goes to no host that an answer names."""
@@ -116,7 +114,7 @@ class Pager(Generic[T]):
         if url in self._asked:
             return None
         self._asked.add(url)
-        return self._first.with_url(url, authorized=self._first.authorized)
+        return self._first.with_url(url)
 
 
 def next_link(header: str) -> str:

@@ -32,7 +32,8 @@ def next_hop(request: Request, head: Head) -> Request | None:
         return None
     if there[0] not in _DEFAULT_PORTS or not there[1] or (here[0] == "https" and there[0] == "http"):
         return None
-    return request.with_url(target.partition("#")[0], authorized=request.authorized and here == there)
+    target = target.partition("#")[0]
+    return request.with_url(target) if here == there else request.elsewhere(target)
 
 
 def _origin(url: str) -> tuple[str, str, int | None]:

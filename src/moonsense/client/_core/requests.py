@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit
 
 from moonsense._version import version
 from moonsense.codec import json
-from moonsense.contract import media
+from moonsense.contract import headers as names
+from moonsense.contract import hosts, media
+from moonsense.contract.ids import new_id
 from moonsense.contract.routes import BY_NAME
 
 if TYPE_CHECKING:
@@ -21,10 +23,17 @@ if TYPE_CHECKING:
 USER_AGENT = f"moonsense-python/{version()}"
 
 _RECORDING = frozenset({"create_session", "create_bundles"})
-"""Routes that only our cloud has, so their bodies may be protobuf.
+"""Routes that only our cloud has, so their bodies may be protobuf."""
 
-Both may be sent twice: a session has the id that we gave it, a bundle its index.
+_MADE_TWICE = frozenset({"create_card"})
+"""What would be there twice if the cloud did not know the repeated request by its key.
+
+Of the other POSTs a repeat changes nothing: a session has the id that we gave
+it, a bundle its index, and labels, feedback, features and packets replace.
 """
+
+_NUMBERED = frozenset({"create_bundles"})
+"""Needs no key: the cloud knows a repeated bundle by its index."""
 
 _READS_AS_MESSAGE = f"{media.PROTOBUF}, {media.JSON};q=0.9, */*;q=0.1"
 
@@ -37,6 +46,8 @@ class Request:
         headers: all but ``Authorization`` and what HTTP itself needs.
         authorized: whether the token is to be shown.
         repeatable: whether it may be sent again when it may have arrived already.
+        template: the path with the names of its ids in their places.
+        private: the user's own headers, which are for the cloud's hosts only.
     """
 
     method: str
@@ -45,6 +56,8 @@ class Request:
     content: bytes = b""
     authorized: bool = True
     repeatable: bool = True
+    template: str = ""
+    private: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def shown_url(self) -> str:
@@ -56,20 +69,36 @@ class Request:
         """The path of the address."""
         return urlsplit(self.url).path
 
+    @property
+    def server(self) -> tuple[str, int]:
+        """Host and port."""
+        parts = urlsplit(self.url)
+        return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
     def __str__(self) -> str:
         return f"{self.method} {self.shown_url}"
 
-    def with_url(self, url: str, *, authorized: bool) -> Request:
-        """The same request elsewhere."""
-        return replace(self, url=url, authorized=authorized)
+    def with_url(self, url: str) -> Request:
+        """The same request for another address of the same host."""
+        return replace(self, url=url)
+
+    def elsewhere(self, url: str) -> Request:
+        """The same request to a host that is none of the cloud's: without token and private headers."""
+        return replace(self, url=url, authorized=False, private={})
 
 
 class RequestBuilder:
     """Builds the requests of one client."""
 
-    def __init__(self, address: Address, wire: Wire) -> None:
+    def __init__(
+        self, address: Address, wire: Wire, headers: Mapping[str, str] | None = None, user_agent: str = ""
+    ) -> None:
         self._address = address
         self._protobuf = wire != "json"
+        self._private = dict(headers or {})
+        self._user_agent = f"{USER_AGENT} {user_agent}".strip()
+        # The published service is not known to honour keys.
+        self._keyed = address.root_domain != hosts.DEFAULT_ROOT_DOMAIN
 
     def build(
         self,
@@ -78,6 +107,8 @@ class RequestBuilder:
         region: str | None = None,
         query: Mapping[str, object] | None = None,
         body: Message | None = None,
+        content: bytes = b"",
+        content_type: str = "",
         accept: str | None = None,
         ids: Mapping[str, str] | None = None,
     ) -> Request:
@@ -87,6 +118,7 @@ class RequestBuilder:
             region: of the data plane; None is the client's default.
             query: parameters by the contract's names.
             body: the message to send.
+            content, content_type: what to send that is no message.
             accept: the media types to ask for; a message's without it.
             ids: what goes into the path.
         """
@@ -101,18 +133,23 @@ class RequestBuilder:
         headers = {
             "Accept": accept or (_READS_AS_MESSAGE if self._protobuf else media.JSON),
             "Accept-Encoding": "gzip",
-            "User-Agent": USER_AGENT,
+            "User-Agent": self._user_agent,
         }
-        content = b""
+        if content_type:
+            headers["Content-Type"] = content_type
         if body is not None:
             in_protobuf = self._protobuf and name in _RECORDING
             headers["Content-Type"] = media.PROTOBUF if in_protobuf else media.JSON
             content = body.SerializeToString() if in_protobuf else json.write(body)
+        if route.method == "POST" and name not in _NUMBERED:
+            headers[names.IDEMPOTENCY_KEY] = new_id()
         return Request(
             route.method,
             url,
             headers,
             content,
             authorized=bool(route.scopes),
-            repeatable=route.method in ("GET", "DELETE") or name in _RECORDING,
+            repeatable=self._keyed or name not in _MADE_TWICE,
+            template=route.path,
+            private=self._private,
         )

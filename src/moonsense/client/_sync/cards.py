@@ -19,13 +19,15 @@ class CardCalls(Base):
     def create_card(self, session_id: str, title: str, description: str, source_type: str = "API") -> Card:
         """Put a card on a session.
 
-        It is not sent again when the answer was lost: that could make two cards.
+        A cloud knows a request that is sent again by its ``Idempotency-Key``. The
+        service at moonsense.cloud is not known to: there a card whose answer was
+        lost is not sent again, which could make two of it.
 
         Returns:
             The card as the cloud has it, with its ``card_id`` and ``created_at``.
         """
         card = Card(session_id=session_id, title=title, description=description, source_type=source_type)
-        return self._call("create_card", Card, region=self._region_of(session_id), body=card)
+        return self._call("create_card", Card, session=session_id, body=card)
 
     def delete_card(self, card_id: str) -> None:
         """Delete a card. Cards have no region of their own: the client's default one is asked."""

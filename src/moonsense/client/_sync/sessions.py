@@ -91,9 +91,10 @@ class SessionCalls(Base):
 
     def delete_session(self, session_id: str) -> None:
         """Delete a session with its bundles, chunks and cards, for good."""
-        region = self._region_of(session_id)
+        deadline = self._transport.deadline()
+        region = self._region_of(session_id, deadline)
         self._transport.delete(
-            self._builder.build("delete_session", region=region, ids={"session_id": session_id})
+            self._builder.build("delete_session", region=region, ids={"session_id": session_id}), deadline
         )
         self._regions.forget(session_id)
 

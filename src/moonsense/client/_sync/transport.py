@@ -8,12 +8,12 @@ import logging
 import random
 import time
 from collections.abc import Callable, Generator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import httpx2
 
-from moonsense.client._concurrency import close_when_dropped, sleep
-from moonsense.client._core import redirects
+from moonsense.client._concurrency import sleep
+from moonsense.client._core import redirects, telemetry
 from moonsense.client._core.answers import (
     MAX_ERROR_BYTES,
     MAX_WHOLE_BYTES,
@@ -24,17 +24,21 @@ from moonsense.client._core.answers import (
     error_of,
 )
 from moonsense.client._core.bodies import BodyDecoder
-from moonsense.client._core.failures import FOREIGN, translate, translate_body
-from moonsense.client._core.options import Timeout
+from moonsense.client._core.deadlines import Deadline
+from moonsense.client._core.failures import FOREIGN, too_late, translate, translate_body
+from moonsense.client._core.options import MESSAGE_DEADLINE, UNSET, Timeout, Unset
 from moonsense.client._core.requests import Request
 from moonsense.client._core.retries import RetryPolicy, may_have_been_done
-from moonsense.client._tls import tls_context
+from moonsense.client._sync.pool import Pool
+from moonsense.contract import headers as names
+from moonsense.contract.ids import new_id
 from moonsense.errors import (
     ConnectionFailed,
     DataError,
     IncompleteError,
     MoonsenseError,
     NotFoundError,
+    RateLimitError,
     RequestError,
 )
 
@@ -42,46 +46,69 @@ logger = logging.getLogger("moonsense.client")
 
 T = TypeVar("T")
 
-_LIMITS = httpx2.Limits(
-    max_connections=100,
-    max_keepalive_connections=100,
-    # Below the 5 s after which common servers close an idle connection: one
-    # that is being closed from there fails the next request on it.
-    keepalive_expiry=4.0,
-)
-
 
 class Transport:
-    """One pool of connections, with the token, the retries and the timeouts of a client."""
+    """Sends a client's requests over its pool of connections, with its token, retries and times."""
 
-    def __init__(self, token: str, policy: RetryPolicy, timeout: Timeout) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        token: str,
+        policy: RetryPolicy,
+        timeout: Timeout,
+        deadline: float | Unset | None = UNSET,
+        note: Callable[[Answer], None] | None = None,
+    ) -> None:
+        self._pool = pool
         self._token = token
         self._policy = policy
-        self._timeout = {
-            "connect": timeout.connect,
-            "read": timeout.read,
-            "write": timeout.write,
-            "pool": timeout.pool,
-        }
-        self._http = httpx2.Client(verify=tls_context(), limits=_LIMITS, follow_redirects=False)
-        close_when_dropped(self, self._http)
+        self._timeout = timeout
+        self._deadline = deadline
+        self._note = note
+
+    def with_options(
+        self,
+        *,
+        policy: RetryPolicy | None = None,
+        timeout: Timeout | None = None,
+        deadline: float | Unset | None = UNSET,
+        note: Callable[[Answer], None] | None = None,
+    ) -> Transport:
+        """Another one over the same connections; what is not given stays."""
+        return Transport(
+            self._pool,
+            self._token,
+            policy or self._policy,
+            timeout or self._timeout,
+            self._deadline if deadline is UNSET else deadline,
+            note or self._note,
+        )
 
     def close(self) -> None:
         """Close the connections; a second time is nothing."""
-        self._http.close()
+        self._pool.close()
 
-    def send(self, request: Request) -> Answer:
+    def deadline(self, *, streaming: bool = False) -> Deadline:
+        """The deadline of a call that begins now.
+
+        One that reads data of any size, ``streaming``, has none unless it was asked for.
+        """
+        if self._deadline is UNSET:
+            return Deadline(None if streaming else MESSAGE_DEADLINE)
+        return Deadline(self._deadline)
+
+    def send(self, request: Request, deadline: Deadline | None = None) -> Answer:
         """The whole answer to a request. Raises RequestError, or DataError for a damaged body."""
-        return self._retry(request, self._exchange)
+        return self._retry(request, self._exchange, deadline or self.deadline())
 
-    def delete(self, request: Request) -> None:
+    def delete(self, request: Request, deadline: Deadline | None = None) -> None:
         """Send a DELETE. That there is nothing is success when an attempt before may have deleted it."""
         lost = False
 
-        def once(request: Request) -> None:
+        def once(request: Request, deadline: Deadline, attempt: int) -> None:
             nonlocal lost
             try:
-                self._exchange(request)
+                self._exchange(request, deadline, attempt)
             except NotFoundError:
                 if not lost:
                     raise
@@ -89,68 +116,94 @@ class Transport:
                 lost = lost or may_have_been_done(error)
                 raise
 
-        self._retry(request, once)
+        self._retry(request, once, deadline or self.deadline())
 
     @contextlib.contextmanager
-    def stream(self, request: Request, where: str) -> Generator[Body]:
+    def stream(self, request: Request, where: str, deadline: Deadline | None = None) -> Generator[Body]:
         """The answer to a request with its body still to be read; ``where`` names it in errors."""
-        body = Body(request, self._retry(request, self._open), where)
+        deadline = deadline or self.deadline(streaming=True)
+        response = self._retry(request, self._open, deadline)
+        body = Body(request, response, where, deadline)
+        if self._note:
+            self._note(Answer(request, body.head, b""))
         try:
             yield body
+        except MoonsenseError as error:
+            error.request_id = error.request_id or body.head.request_id
+            raise
         finally:
             body.close()
 
-    def pause(self, request: Request, attempt: int, error: RequestError | IncompleteError) -> float | None:
+    def pause(
+        self,
+        request: Request,
+        attempt: int,
+        error: RequestError | IncompleteError,
+        deadline: Deadline | None = None,
+    ) -> float | None:
         """Seconds before a body that broke off is asked for again, or None when it is not.
 
         ``attempt`` is the number of the one that broke off without any progress, from 1.
         """
         if isinstance(error, IncompleteError):
             error = ConnectionFailed(error.message)
-        return self._policy.pause(request, attempt, error, chance=random.random())  # noqa: S311
+        left = deadline.left() if deadline else None
+        chance = random.random()  # noqa: S311
+        return self._policy.pause(request, attempt, error, chance=chance, left=left)
 
-    def _retry(self, request: Request, once: Callable[[Request], T]) -> T:
+    def _retry(
+        self,
+        request: Request,
+        once: Callable[[Request, Deadline, int], T],
+        deadline: Deadline,
+    ) -> T:
         attempt = 1
         while True:
-            started = time.monotonic()
             try:
-                result = once(request)
+                with deadline.holding():
+                    return once(request, deadline, attempt)
             except RequestError as error:
-                pause = self._policy.pause(request, attempt, error, chance=random.random())  # noqa: S311
+                pause = self.pause(request, attempt, error, deadline)
                 if pause is None:
                     raise
-                logger.info("attempt %d failed, the next is in %.2f s: %s", attempt, pause, error)
-            else:
-                logger.debug("%s: 200 in %.0f ms", request, (time.monotonic() - started) * 1000)
-                return result
+                level = logging.WARNING if isinstance(error, RateLimitError) else logging.INFO
+                logger.log(level, "attempt %d failed, the next is in %.2f s: %s", attempt, pause, error)
             sleep(pause)
             attempt += 1
 
-    def _exchange(self, request: Request) -> Answer:
-        response = self._open(request)
+    def _exchange(self, request: Request, deadline: Deadline, attempt: int) -> Answer:
+        response = self._open(request, deadline, attempt)
+        head = _head(response)
         try:
-            head = _head(response)
             decoder = BodyDecoder(head, str(request))
             body = bytearray()
             try:
-                for raw in response.iter_raw():
+                for raw in _pieces(response):
+                    if deadline.passed:
+                        raise too_late(request, deadline)
                     for piece in decoder.feed(raw):
                         body += piece
                         if len(body) > MAX_WHOLE_BYTES:
                             reason = f"the answer is larger than {MAX_WHOLE_BYTES} bytes"
                             raise DataError(reason, where=str(request))
             except FOREIGN as error:
-                raise translate(error, request) from None
+                raise translate(error, request, deadline) from None
             decoder.close()
-            return Answer(request, head, bytes(body))
+            answer = Answer(request, head, bytes(body))
+            if self._note:
+                self._note(answer)
+            return answer
+        except MoonsenseError as error:
+            error.request_id = error.request_id or head.request_id
+            raise
         finally:
             response.close()
 
-    def _open(self, request: Request) -> httpx2.Response:
-        """The response of success, redirects followed, its body unread."""
+    def _open(self, request: Request, deadline: Deadline, attempt: int) -> httpx2.Response:
+        """The response of a status of success, redirects followed, its body unread."""
         hops = 0
         while True:
-            response = self._send_once(request)
+            response = self._send_once(request, deadline, attempt)
             if response.status_code == SUCCESS:
                 return response
             if response.status_code == PARTIAL and "Range" in request.headers:
@@ -165,45 +218,68 @@ class Transport:
             finally:
                 response.close()
 
-    def _send_once(self, request: Request) -> httpx2.Response:
-        if self._http.is_closed:
-            raise MoonsenseError("the client is closed")
-        headers = dict(request.headers)
+    def _send_once(self, request: Request, deadline: Deadline, attempt: int) -> httpx2.Response:
+        request_id = new_id()
+        headers = {**request.private, **request.headers, names.REQUEST_ID: request_id}
         if request.authorized:
             headers["Authorization"] = f"Bearer {self._token}"
+        started = time.monotonic()
+        span = telemetry.begin(request, attempt)
         try:
             outgoing = httpx2.Request(
                 request.method,
                 request.url,
                 headers=headers,
                 content=request.content or None,
-                extensions={"timeout": self._timeout},
+                extensions={"timeout": self._timeout.within(deadline)},
             )
             outgoing.url = _QuietURL(outgoing.url)
-            return self._http.send(outgoing, stream=True)
-        except FOREIGN as error:
-            raise translate(error, request) from None
+            response = self._pool.http.send(outgoing, stream=True)
+        except FOREIGN as foreign:
+            error = translate(foreign, request, deadline)
+            error.request_id = request_id
+            _log(request, type(error).__name__, started, request_id)
+            telemetry.end(span, None, error)
+            raise error from None
+        except BaseException as error:
+            telemetry.end(span, None, error)
+            raise
+        response.headers.setdefault(names.REQUEST_ID, request_id)
+        head = _head(response)
+        _log(request, str(head.status), started, head.request_id)
+        telemetry.end(span, head)
+        return response
+
+
+def _log(request: Request, outcome: str, started: float, request_id: str) -> None:
+    millis = (time.monotonic() - started) * 1000
+    logger.debug("%s: %s in %.0f ms (request id %s)", request, outcome, millis, request_id)
 
 
 class Body:
     """The body of an answer that is read piece by piece."""
 
-    def __init__(self, request: Request, response: httpx2.Response, where: str) -> None:
+    def __init__(self, request: Request, response: httpx2.Response, where: str, deadline: Deadline) -> None:
         self.head = _head(response)
         self._request = request
         self._response = response
         self._where = where
-        self._pieces: Any = response.iter_raw()
+        self._deadline = deadline
+        self._pieces = _pieces(response)
 
     def read(self) -> bytes:
         """The next bytes as they were sent; none at the end.
 
-        Raises IncompleteError when they break off, RequestTimeout when they do not go on.
+        Raises IncompleteError when they break off, RequestTimeout when they do
+        not go on or the call's deadline passes.
         """
+        if self._deadline.passed:
+            raise too_late(self._request, self._deadline)
         try:
-            piece: bytes = next(self._pieces, b"")
+            with self._deadline.holding():
+                piece: bytes = next(self._pieces, b"")
         except FOREIGN as error:
-            raise translate_body(error, self._request, self._where) from None
+            raise translate_body(error, self._request, self._where, self._deadline) from None
         return piece
 
     def close(self) -> None:
@@ -226,12 +302,20 @@ def _head(response: httpx2.Response) -> Head:
     return Head(response.status_code, {name.lower(): value for name, value in response.headers.items()})
 
 
+def _pieces(response: httpx2.Response) -> Generator[bytes]:
+    """The body as it was sent. One that a user's transport gave whole is read already."""
+    if response.is_stream_consumed:
+        yield response.content
+        return
+    yield from response.iter_raw()
+
+
 def _error_body(response: httpx2.Response, head: Head) -> bytes:
     """The beginning of an error's body. The status counts: a body that cannot be read is left out."""
     body = bytearray()
     try:
         decoder = BodyDecoder(head, "")
-        for raw in response.iter_raw():
+        for raw in _pieces(response):
             for piece in decoder.feed(raw):
                 body += piece
                 if len(body) >= MAX_ERROR_BYTES:

@@ -1,0 +1,55 @@
+"""How long a whole call may take, whatever it does meanwhile."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+
+class Deadline:
+    """A moment after which a call gives up; without seconds there is none."""
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self._end = None if seconds is None else time.monotonic() + seconds
+
+    def left(self) -> float | None:
+        """Seconds until then, never below 0; None without an end."""
+        return None if self._end is None else max(0.0, self._end - time.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        """Whether the time is up."""
+        return self.left() == 0.0
+
+    def cap(self, seconds: float | None) -> float | None:
+        """No more than these seconds, and no more than what is left."""
+        left = self.left()
+        if seconds is None or left is None:
+            return left if seconds is None else seconds
+        return min(seconds, left)
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Within it, every step on the network ends by this deadline (see ``current``)."""
+        token = _CURRENT.set(self)
+        try:
+            yield
+        finally:
+            _CURRENT.reset(token)
+
+
+_CURRENT: ContextVar[Deadline] = ContextVar("deadline")
+_ENDLESS = Deadline(None)
+
+
+def current() -> Deadline:
+    """The deadline of the call that runs here.
+
+    The HTTP library waits for each piece of an answer as long as it is told at
+    the beginning: a server that sends a byte now and then would keep a call for
+    ever. So the network itself asks here before each step.
+    """
+    return _CURRENT.get(_ENDLESS)
