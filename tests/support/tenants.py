@@ -25,6 +25,11 @@ class Tenant:
     reader: httpx2.Client
     recorder: httpx2.Client
 
+    def close(self) -> None:
+        """Close its clients' connections."""
+        self.reader.close()
+        self.recorder.close()
+
     def open_session(self, **fields: Any) -> str:
         """A new session; gives its id."""
         answer = self.recorder.post("/v2/sessions", json=fields)

@@ -69,15 +69,17 @@ def tenants(running: EmbeddedCloud) -> Iterator[Callable[[], Tenant]]:
 
 
 @pytest.fixture
-def tenant(tenants: Callable[[], Tenant]) -> Tenant:
+def tenant(tenants: Callable[[], Tenant]) -> Iterator[Tenant]:
     """A project that no other test sees."""
-    return tenants()
+    with contextlib.closing(tenants()) as tenant:
+        yield tenant
 
 
 @pytest.fixture
-def other(tenants: Callable[[], Tenant]) -> Tenant:
+def other(tenants: Callable[[], Tenant]) -> Iterator[Tenant]:
     """A second such project."""
-    return tenants()
+    with contextlib.closing(tenants()) as tenant:
+        yield tenant
 
 
 @pytest.fixture
