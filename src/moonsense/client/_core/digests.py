@@ -41,13 +41,14 @@ class SentDigests:
         for _, running, _ in self._running:
             running.update(raw)
 
-    def check(self) -> None:
-        """Raises IntegrityError when one differs."""
+    def check(self) -> bool:
+        """Whether there was one to compare. Raises IntegrityError when one differs."""
         for algorithm, running, expected in self._running:
             if running.digest() != expected:
                 raise IntegrityError(
                     f"the {algorithm} of the answer differs from its {self._name}", where=self._where
                 )
+        return bool(self._running)
 
 
 def _decoded(value: str) -> bytes:
@@ -71,13 +72,14 @@ class Md5:
         self.content = hashlib.md5(usedforsecurity=False)
         self.raw = hashlib.md5(usedforsecurity=False)
 
-    def check(self) -> None:
-        """Raises IntegrityError when it differs."""
+    def check(self) -> bool:
+        """Whether it could be compared. Raises IntegrityError when it differs."""
         expected = _md5_bytes(self._expected)
         if expected is not None and expected not in (self.content.digest(), self.raw.digest()):
             raise IntegrityError(
                 f"the md5 is {self.content.hexdigest()}, announced was {expected.hex()}", where=self._where
             )
+        return expected is not None
 
 
 def _md5_bytes(text: str) -> bytes | None:

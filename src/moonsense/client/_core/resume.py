@@ -39,10 +39,14 @@ class Reading(ABC, Generic[T]):
         request: asks for the whole.
         where: names it in errors.
         archive, md5: as in ``Content``.
+
+    Attributes:
+        waited: seconds from asking to the head of the answer, set by who asks.
     """
 
     def __init__(self, request: Request, where: str, *, archive: bool, md5: str = "") -> None:
         self.where = where
+        self.waited = 0.0
         self._first = request
         self._archive = archive
         self._listed_md5 = md5
@@ -147,6 +151,11 @@ class Reading(ABC, Generic[T]):
         self._attempts_in_vain = 1 if self._given > self._given_before else self._attempts_in_vain + 1
         self._given_before = self._given
         return self._attempts_in_vain if self._attempts < _MOST_ATTEMPTS else None
+
+    @property
+    def verified(self) -> bool:
+        """Whether the cloud gave a digest that the content was compared with."""
+        return self._content is not None and self._content.verified
 
     def _body(self) -> Content:
         assert self._content is not None, "begin comes first"

@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from moonsense.client._sync.cards import CardCalls
-from moonsense.client._sync.chunks import ChunkCalls
+from moonsense.client._sync.checks import CheckCalls
 from moonsense.client._sync.recording import RecordingCalls
 from moonsense.client._sync.regions import RegionCalls
 from moonsense.client._sync.sessions import SessionCalls
 
 
-class Client(SessionCalls, ChunkCalls, CardCalls, RecordingCalls, RegionCalls):
+class Client(SessionCalls, CheckCalls, CardCalls, RecordingCalls, RegionCalls):
     """A client of a Moonsense Cloud.
 
     One client may be used by many tasks or threads at once; they share its

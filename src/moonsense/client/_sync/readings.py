@@ -5,12 +5,15 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Generator
 from typing import TypeVar
 
 from moonsense.client._concurrency import run, sleep
+from moonsense.client._core.deadlines import Deadline
 from moonsense.client._core.resume import Reading
 from moonsense.client._files import WholeFile
+from moonsense.client._sync.ahead import Ahead
 from moonsense.client._sync.base import Base
 from moonsense.errors import IncompleteError, RequestTimeout, ResponseError
 
@@ -24,16 +27,22 @@ _NOT_THAT_RANGE = 416
 class Readings(Base):
     """Reading of large bodies, for the calls that do."""
 
-    def _read(self, reading: Reading[T]) -> Generator[T]:
-        """What is read out of a body, as it arrives.
+    def _read(
+        self, reading: Reading[T], deadline: Deadline | None = None, ahead: Ahead | None = None
+    ) -> Generator[T]:
+        """What is read out of a body, as it arrives; ``ahead`` is an answer that was asked for already.
 
         An answer that breaks off is asked for again as often as a request that
         fails is; one that brought something new counts as the first.
         """
+        deadline = deadline or self._transport.deadline(streaming=True)
         while True:
             request, begun = reading.request, False
             try:
-                with self._transport.stream(request, reading.where) as body:
+                opened, ahead = ahead or self._transport.stream(request, reading.where, deadline), None
+                started = time.monotonic()
+                with opened as body:
+                    reading.waited = time.monotonic() - started
                     begun = True
                     reading.begin(body.head)
                     while raw := body.read():
@@ -43,7 +52,7 @@ class Readings(Base):
             except (IncompleteError, RequestTimeout) as error:
                 # Before it began, the transport tried as often as it may.
                 attempt = reading.broke_off() if begun else None
-                pause = None if attempt is None else self._transport.pause(request, attempt, error)
+                pause = attempt and self._transport.pause(request, attempt, error, deadline)
                 if pause is None:
                     raise
                 logger.info("%s; asked for again in %.2f s", error, pause)
@@ -54,7 +63,12 @@ class Readings(Base):
                 pause = 0.0
             sleep(pause)
 
-    def _save(self, reading: Reading[bytes], output_file: str | os.PathLike[str]) -> None:
+    def _save(
+        self,
+        reading: Reading[bytes],
+        output_file: str | os.PathLike[str],
+        deadline: Deadline | None = None,
+    ) -> None:
         """Write what is read to a file that appears whole or not at all.
 
         It is written beside the target, made durable and renamed when all of it
@@ -62,7 +76,7 @@ class Readings(Base):
 
         Raises OSError when the file cannot be written.
         """
-        parts = self._read(reading)
+        parts = self._read(reading, deadline)
         try:
             # A cloud that has nothing to give is found out before a file is made.
             first = next(parts)
