@@ -40,6 +40,17 @@ CALLS_OF_0_5_0: dict[str, list[tuple[str, object]]] = {
 }
 """Names and defaults; the constructor's now come from the environment before they are the same."""
 
+CALLS_OF_0_13_1: dict[str, list[tuple[str, object]]] = {
+    "list_journeys": [("journeys_per_page", 50), ("platforms", None), ("since", None), ("until", None)],
+    "describe_journey": [("journey_id", REQUIRED)],
+    "get_journey_feedback": [("journey_id", REQUIRED)],
+    "add_journey_feedback": [("journey_id", REQUIRED), ("feedback", REQUIRED)],
+    "list_session_features": [("session_id", REQUIRED), ("region", None)],
+    "list_journey_features": [("journey_id", REQUIRED), ("region", None)],
+    "list_session_signals": [("session_id", REQUIRED), ("region", None)],
+    "download_pcap_data": [("session_id", REQUIRED), ("output_file", REQUIRED)],
+}
+
 ADDED_BY_0_13_1 = {
     "__init__": {"tries": 3},
     "list_sessions": {"journey_id": None, "platforms": None, "since": None, "until": None},
@@ -52,9 +63,9 @@ def parameters(client: type, call: str) -> list[tuple[str, object]]:
 
 
 @pytest.mark.parametrize("client", [Client, AsyncClient])
-@pytest.mark.parametrize("call", CALLS_OF_0_5_0)
+@pytest.mark.parametrize("call", CALLS_OF_0_5_0 | CALLS_OF_0_13_1)
 def test_calls_of_the_published_clients_keep_their_arguments(client: type, call: str) -> None:
-    expected = CALLS_OF_0_5_0[call]
+    expected = (CALLS_OF_0_5_0 | CALLS_OF_0_13_1)[call]
     assert parameters(client, call)[: len(expected)] == expected
     added = ADDED_BY_0_13_1.get(call, {})
     assert added.items() <= dict(parameters(client, call)[len(expected) :]).items()

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import io
 import json
+import tarfile
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 from support.wire import TOKEN, Received, Reply, WireServer, connect, reply
 
 from moonsense.client import AsyncClient
 from moonsense.contract.platforms import Platform
+from moonsense.errors import ConnectionFailed, NotFoundError
 from moonsense.models.bundle_v2_pb2 import Bundle
-from moonsense.models.data_plane_v2_pb2 import Card
+from moonsense.models.data_plane_v2_pb2 import (
+    Card,
+    JourneyFeaturesResponse,
+    SessionFeaturesResponse,
+    SignalsResponse,
+)
 from moonsense.models.data_plane_v2_sdk_pb2 import (
     BundleCreateRequest,
     BundleCreateResponse,
     Session,
     SessionMetadata,
 )
+from moonsense.models.journey_feedback_pb2 import JourneyFeedback
 
 pytestmark = pytest.mark.anyio
 
@@ -244,6 +254,185 @@ async def test_list_cards_reads_every_page() -> None:
             cards = await client.list_cards("s")
     assert [card.card_id for card in cards] == ["c1", "c2", "c3"]
     assert server.requests[0].query[0] == ("session_id", "s")
+
+
+async def test_journeys() -> None:
+    answers = [
+        reply({"journeys": [{"journey_id": "j"}]}),
+        reply({"journey": {"journey_id": "j"}, "sessions": [{"session_id": "s"}]}),
+        reply({"journey_id": "j", "fraud_feedback": {"is_fraud": True}}),
+    ]
+    with WireServer(answers) as server:
+        async with connect(AsyncClient, server) as client:
+            journeys = client.list_journeys(
+                20,
+                [Platform.iOS, "web"],
+                since=datetime(2026, 1, 1, tzinfo=UTC),
+                until=datetime(2026, 1, 2, tzinfo=UTC),
+            )
+            assert [journey.journey_id async for journey in journeys] == ["j"]
+            assert (await client.describe_journey("j")).sessions[0].session_id == "s"
+            assert (await client.get_journey_feedback("j")).fraud_feedback.is_fraud
+    listed, *others = server.requests
+    assert sorted(listed.query) == [
+        ("filter[max_created_at]", "2026-01-02T00:00:00.000000+00:00"),
+        ("filter[min_created_at]", "2026-01-01T00:00:00.000000+00:00"),
+        ("filter[platforms][]", "WEB"),
+        ("filter[platforms][]", "iOS"),
+        ("per_page", "20"),
+    ]
+    assert [request.target for request in others] == ["/v2/journeys/j", "/v2/journeys/j/feedback"]
+
+
+@pytest.mark.parametrize(
+    "feedback",
+    [
+        JourneyFeedback(fraud_feedback={"is_fraud": True, "reported_at": {"seconds": 1}}),
+        {"fraud_feedback": {"is_fraud": True, "reported_at": "1970-01-01T00:00:01Z"}},
+        {"fraudFeedback": {"isFraud": True, "reportedAt": datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)}},
+    ],
+)
+async def test_feedback_is_a_message_or_a_mapping(feedback: object) -> None:
+    with WireServer(reply({"journey_id": "j"})) as server:
+        async with connect(AsyncClient, server) as client:
+            assert (await client.add_journey_feedback("j", feedback)).journey_id == "j"
+    request = only(server)
+    assert request.method + request.target == "POST/v2/journeys/j/feedback"
+    assert json.loads(request.body) == {
+        "fraud_feedback": {"is_fraud": True, "reported_at": "1970-01-01T00:00:01Z"}
+    }
+
+
+async def test_feedback_may_be_empty_and_must_be_feedback() -> None:
+    with WireServer(reply({})) as server:
+        async with connect(AsyncClient, server) as client:
+            await client.add_journey_feedback("j", JourneyFeedback())
+            await client.add_journey_feedback("j", {})
+            for wrong in (
+                {"fraud": 1},
+                {"fraud_feedback": {"is_fraud": "maybe"}},
+                {"fraud_feedback": object()},
+            ):
+                with pytest.raises(ValueError, match="this is no feedback"):
+                    await client.add_journey_feedback("j", wrong)
+            with pytest.raises(TypeError, match="not str"):
+                await client.add_journey_feedback("j", "fraud")
+    assert [json.loads(request.body) for request in server.requests] == [{}, {}]
+
+
+async def test_features_and_signals() -> None:
+    features = {"client_sdk": {"speed": {"double_list": {"value": [1.5]}}}}
+    session, journey = SessionFeaturesResponse(session_id="s"), JourneyFeaturesResponse(journey_id="j")
+    signals = SignalsResponse(os={"predicted_os_family": "iOS"})
+    with WireServer(reply(features)) as server:
+        async with connect(AsyncClient, server) as client:
+            for found in (
+                await client.list_session_features("s"),
+                await client.set_session_features("s", session),
+                await client.list_journey_features("j"),
+                await client.set_journey_features("j", journey),
+            ):
+                assert found.client_sdk["speed"].double_list.value == [1.5]
+            assert (await client.list_session_signals("s")) == SignalsResponse()
+            await client.set_session_signals("s", signals)
+    assert [request.method + request.target for request in server.requests] == [
+        "GET/v2/sessions/s/features",
+        "POST/v2/sessions/s/features",
+        "GET/v2/journeys/j/features",
+        "POST/v2/journeys/j/features",
+        "GET/v2/sessions/s/signals",
+        "POST/v2/sessions/s/signals",
+    ]
+    assert json.loads(server.requests[5].body) == {"os": {"predicted_os_family": "iOS"}}
+
+
+async def test_packets_are_written_to_a_file(tmp_path: Path) -> None:
+    target = tmp_path / "packets.pcap"
+    body = io.BytesIO()
+    with tarfile.open(fileobj=body, mode="w:gz") as archive:
+        member = tarfile.TarInfo("../../etc/packets.pcap")
+        member.size = 4
+        archive.addfile(member, io.BytesIO(b"pcap"))
+    answers = [reply(body.getvalue(), content_type="application/octet-stream"), reply({}, 404)]
+    with WireServer(answers) as server:
+        async with connect(AsyncClient, server) as client:
+            await client.download_pcap_data("s", target)
+            with pytest.raises(NotFoundError):
+                await client.download_pcap_data("t", str(target))
+    assert content(target) == b"pcap"
+    assert beside(target) == []
+    assert server.requests[0].target == "/v2/sessions/s/network-telemetry/packets"
+
+
+def content(path: Path) -> bytes:
+    return path.read_bytes()
+
+
+def beside(path: Path) -> list[str]:
+    return [other.name for other in path.parent.iterdir() if other != path]
+
+
+async def test_packets_are_sent_from_a_file_or_memory(tmp_path: Path) -> None:
+    source = tmp_path / "capture.pcap"
+    written(source, b"pcap")
+    with WireServer(reply({"sessionId": "s"})) as server:
+        async with connect(AsyncClient, server) as client:
+            for given in (source, str(source), b"pcap"):
+                assert (await client.upload_pcap_data("s", given)).sessionId == "s"
+    assert {(request.body, request.headers["content-type"]) for request in server.requests} == {
+        (b"pcap", "application/vnd.tcpdump.pcap")
+    }
+
+
+def written(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
+
+
+async def test_packets_that_may_have_arrived_are_not_sent_again() -> None:
+    with WireServer(Reply(b"", close=True)) as server:
+        async with connect(AsyncClient, server) as client:
+            with pytest.raises(ConnectionFailed):
+                await client.upload_pcap_data("s", b"pcap")
+    assert len(server.requests) == 1
+
+
+async def test_single_labels() -> None:
+    with WireServer(reply({})) as server:
+        async with connect(AsyncClient, server) as client:
+            await client.add_session_labels("s", ["a"])
+            await client.remove_session_labels("s", ["b"])
+            with pytest.raises(TypeError, match=r"\['walk'\]"):
+                await client.add_session_labels("s", "walk")
+    assert [(request.target, json.loads(request.body)) for request in server.requests] == [
+        ("/v2/sessions/s/labels/add", {"labels": [{"name": "a"}]}),
+        ("/v2/sessions/s/labels/remove", {"labels": [{"name": "b"}]}),
+    ]
+
+
+@pytest.mark.parametrize("status", [404, 405])
+async def test_single_labels_on_a_cloud_that_only_replaces(status: int) -> None:
+    labels = ["a", "b"]
+
+    def answer(request: Received) -> Reply:
+        if request.path.endswith(("/add", "/remove")):
+            return reply({"message": "no such route"}, status)
+        if request.method == "POST":
+            labels[:] = [label["name"] for label in json.loads(request.body)["labels"]]
+        return reply({"session_id": "s", "labels": [{"name": name} for name in labels]})
+
+    with WireServer(answer) as server:
+        async with connect(AsyncClient, server) as client:
+            await client.add_session_labels("s", ["c", "a"])
+            assert labels == ["a", "b", "c"]
+            await client.remove_session_labels("s", ["a", "z"])
+            assert labels == ["b", "c"]
+
+
+async def test_single_labels_of_a_session_that_is_not_there() -> None:
+    with WireServer(reply({"message": "no"}, 404)) as server:
+        async with connect(AsyncClient, server) as client:
+            with pytest.raises(NotFoundError):
+                await client.add_session_labels("s", ["c"])
 
 
 async def test_deletions() -> None:

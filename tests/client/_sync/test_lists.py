@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 from support.wire import Received, Reply, WireServer, connect, reply
 
 from moonsense.client import Client
+from moonsense.contract import times
 from moonsense.errors import IntegrityError, ServerError
 
 
@@ -210,3 +212,129 @@ def test_chunks_are_listed_too() -> None:
             chunks = [chunk.chunk_id for chunk in client.list_chunks("s")]
     assert chunks == ["c1-0", "c1-1", "c2-0", "c2-1", "c3-0", "c3-1"]
     assert server.requests[0].target == "/v2/sessions/s/chunks?per_page=100&page=1"
+
+
+def test_pages_are_the_clouds() -> None:
+    with WireServer(Cloud(250)) as server:
+        with connect(Client, server) as client:
+            pages = [len(page) for page in client.list_sessions().pages()]
+    assert pages == [100, 100, 50]
+
+
+def test_pages_are_what_is_left() -> None:
+    cloud = Cloud(250)
+    with WireServer(cloud) as server:
+        with connect(Client, server) as client:
+            sessions = client.list_sessions()
+            first = next(sessions)
+            pages = list(sessions.pages())
+            assert list(sessions) == []
+    ids = [session.session_id for page in pages for session in page]
+    assert [first.session_id, *ids] == cloud.ids
+    assert [len(page) for page in pages] == [99, 100, 50]
+
+
+@pytest.mark.parametrize(
+    ("limit", "asked"), [(0, []), (1, [1]), (100, [100]), (101, [100, 100]), (999, [100] * 3)]
+)
+def test_a_limit_asks_for_no_more_than_it_needs(limit: int, asked: list[int]) -> None:
+    cloud = Cloud(250)
+    with WireServer(cloud) as server:
+        with connect(Client, server) as client:
+            sessions = [session.session_id for session in client.list_sessions(limit=limit)]
+    assert sessions == cloud.ids[:limit]
+    assert [int(dict(request.query)["per_page"]) for request in server.requests] == asked
+
+
+def test_a_limit_below_nothing() -> None:
+    with WireServer(Cloud(1)) as server:
+        with connect(Client, server) as client:
+            with pytest.raises(ValueError, match="limit"):
+                client.list_sessions(limit=-1)
+
+
+def test_a_list_that_is_closed_asks_for_nothing_more() -> None:
+    with WireServer(Cloud(250)) as server:
+        with connect(Client, server) as client:
+            sessions = client.list_sessions()
+            next(sessions)
+            sessions.close()
+            assert list(sessions) == []
+            with pytest.raises(KeyError):
+                client.list_sessions().throw(KeyError("mine"))
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("length", [1_000, 1_700])
+def test_a_circle_longer_than_what_is_remembered_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, length: int
+) -> None:
+    monkeypatch.setattr("moonsense.client._core.paging._REMEMBERED", 300)
+
+    def answer(request: Received) -> Reply:
+        page = int(dict(request.query)["page"])
+        names = [f"s{n % length}" for n in range((page - 1) * 100, page * 100)]
+        return reply(
+            {
+                "sessions": [{"session_id": name} for name in names],
+                "pagination": {"current_page": page, "next_page": page + 1, "total_pages": page + 1},
+            }
+        )
+
+    with pytest.raises(IntegrityError, match="the list repeats itself"):
+        listed(answer)
+
+
+class Journeys:
+    """A list by time: newest first, those created at or before ``filter[max_created_at]``."""
+
+    def __init__(self, micros: list[int], *, exclusive: bool = False, deaf: bool = False) -> None:
+        self.journeys = [(f"j{n}", value) for n, value in enumerate(sorted(micros, reverse=True))]
+        self.exclusive = exclusive
+        self.deaf = deaf
+
+    def __call__(self, request: Received) -> Reply:
+        query = dict(request.query)
+        until = times.to_micros(times.parse(query.get("filter[max_created_at]", "2999-01-01T00:00:00Z"))[0])
+        found = [
+            item
+            for item in self.journeys
+            if self.deaf or item[1] < until or (item[1] == until and not self.exclusive)
+        ]
+        page = found[: int(query["per_page"])]
+        return reply(
+            {
+                "journeys": [
+                    {"journey_id": name, "created_at": times.write(times.from_micros(value))}
+                    for name, value in page
+                ],
+                "pagination": {"current_page": 1, "next_page": 2 if len(page) < len(found) else 0},
+            }
+        )
+
+
+@pytest.mark.parametrize("per_page", [2, 3, 50, 1000])
+def test_journeys_go_on_by_time_and_no_tie_is_lost(per_page: int) -> None:
+    start = times.to_micros(datetime(2026, 1, 1, tzinfo=UTC))
+    cloud = Journeys([start + n // 2 for n in range(120)])
+    with WireServer(cloud) as server:
+        with connect(Client, server) as client:
+            found = [journey.journey_id for journey in client.list_journeys(per_page)]
+    assert found == [name for name, _ in cloud.journeys]
+
+
+def test_journeys_where_no_two_have_one_time() -> None:
+    start = times.to_micros(datetime(2026, 1, 1, tzinfo=UTC))
+    cloud = Journeys([start + n for n in range(7)])
+    for per_page in (1, 2, 7):
+        with WireServer(cloud) as server:
+            with connect(Client, server) as client:
+                found = [journey.journey_id for journey in client.list_journeys(per_page)]
+        assert found == [name for name, _ in cloud.journeys]
+
+
+def test_a_cloud_that_does_not_hear_the_time_is_an_error() -> None:
+    with WireServer(Journeys(list(range(10)), deaf=True)) as server:
+        with connect(Client, server) as client:
+            with pytest.raises(IntegrityError, match="the list repeats itself"):
+                _ = list(client.list_journeys(5))

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from google.protobuf.message import Message
 
+from moonsense.client._async.listing import AsyncListing
 from moonsense.client._async.pool import AsyncPool
 from moonsense.client._async.transport import AsyncTransport
+from moonsense.client._core.arguments import checked_limit
 from moonsense.client._core.deadlines import Deadline
 from moonsense.client._core.memory import Memory, checked_region
 from moonsense.client._core.options import (
@@ -23,12 +25,13 @@ from moonsense.client._core.options import (
     checked_headers,
     checked_wire,
 )
-from moonsense.client._core.paging import PER_PAGE, Pager
+from moonsense.client._core.paging import PER_PAGE, NumberPager, Pager
 from moonsense.client._core.recipes import Recipe
-from moonsense.client._core.requests import Request, RequestBuilder
+from moonsense.client._core.requests import RequestBuilder
 from moonsense.client._core.retries import RetryPolicy
 from moonsense.client._logs import set_up as set_up_log
 from moonsense.contract import environment
+from moonsense.models.data_plane_v2_pb2 import JourneyDetailResponse
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 if TYPE_CHECKING:
@@ -138,6 +141,7 @@ class AsyncBase:
             checked_deadline(deadline),
         )
         self._regions = Memory(_SESSIONS_REMEMBERED)
+        self._journey_regions = Memory(_SESSIONS_REMEMBERED)
         self._digests = Memory(_CHUNKS_REMEMBERED)
 
     def __repr__(self) -> str:
@@ -199,6 +203,7 @@ class AsyncBase:
         response: type[M],
         *,
         session: str = "",
+        journey: str = "",
         region: str | None = None,
         query: Mapping[str, object] | None = None,
         body: Message | None = None,
@@ -206,38 +211,55 @@ class AsyncBase:
     ) -> M:
         """Send the route of a name and read its message.
 
-        With ``session`` it goes to that session's region, asked for within the same deadline.
+        With ``session`` or ``journey`` it goes to the region of that one, asked
+        for within the same deadline.
         """
         deadline = self._transport.deadline()
         if session:
             region = await self._region_of(session, deadline)
+        elif journey:
+            region = await self._region_of_journey(journey, deadline)
         request = self._builder.build(name, region=region, query=query, body=body, ids=ids)
         return (await self._transport.send(request, deadline)).message(response)
 
-    def _first_page(
+    def _list(
         self,
         name: str,
-        query: Mapping[str, object] | None = None,
-        *,
-        region: str | None = None,
-        ids: Mapping[str, str] | None = None,
-    ) -> Request:
-        """The request of a list's first page."""
-        numbers = {"per_page": PER_PAGE, "page": 1}
-        return self._builder.build(name, region=region, query={**(query or {}), **numbers}, ids=ids)
-
-    async def _walk(
-        self,
-        first: Request,
         page: type[Message],
         items: Callable[[Any], Iterable[T]],
         identity: Callable[[T], str],
-    ) -> AsyncGenerator[T]:
-        """The items of a list, page after page as they are taken."""
-        pager = Pager(first, page, items, identity)
-        while pager.request is not None:
-            for item in pager.feed(await self._transport.send(pager.request)):
-                yield item
+        *,
+        session: str = "",
+        query: Mapping[str, object] | None = None,
+        ids: Mapping[str, str] | None = None,
+        limit: int | None = None,
+        per_page: int = PER_PAGE,
+        pager: type[Pager[Any]] = NumberPager,
+        seen: Callable[[T], object] | None = None,
+    ) -> AsyncListing[T]:
+        """A list of the route of a name; ``seen`` is called with each item."""
+        left = checked_limit(limit)
+        per_page = max(1, min(per_page, PER_PAGE, PER_PAGE if left is None else left))
+
+        async def pages() -> AsyncGenerator[list[T]]:
+            nonlocal left
+            if left == 0:
+                return
+            region = await self._region_of(session) if session else None
+            numbers = {"per_page": per_page, **pager.FIRST}
+            first = self._builder.build(name, region=region, query={**(query or {}), **numbers}, ids=ids)
+            walk = pager(first, page, items, identity, per_page)
+            while walk.request is not None and left != 0:
+                found = walk.feed(await self._transport.send(walk.request))[:left]
+                if left is not None:
+                    left -= len(found)
+                if seen:
+                    for item in found:
+                        seen(item)
+                if found:
+                    yield found
+
+        return AsyncListing(pages())
 
     def _remember(self, session: Session) -> Session:
         """Keep the region of a session that a cloud of several regions described."""
@@ -257,6 +279,23 @@ class AsyncBase:
             region = checked_region((await self._describe(session_id, deadline=deadline)).region_id)
             self._regions.put(session_id, region)
         return region or None
+
+    async def _region_of_journey(self, journey_id: str, deadline: Deadline) -> str | None:
+        """The region that holds what was computed of a journey, asked for once."""
+        if self._address.default_region == "":
+            return None
+        region = self._journey_regions.get(journey_id)
+        if region is None:
+            detail = await self._describe_journey(journey_id, deadline)
+            region = checked_region(detail.journey.primary_region_id)
+            self._journey_regions.put(journey_id, region)
+        return region or None
+
+    async def _describe_journey(
+        self, journey_id: str, deadline: Deadline | None = None
+    ) -> JourneyDetailResponse:
+        request = self._builder.build("describe_journey", ids={"journey_id": journey_id})
+        return (await self._transport.send(request, deadline)).message(JourneyDetailResponse)
 
     async def _describe(
         self, session_id: str, view: str = "minimal", deadline: Deadline | None = None

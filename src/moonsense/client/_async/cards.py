@@ -9,16 +9,18 @@ from moonsense.models.data_plane_v2_pb2 import Card, CardListResponse
 class AsyncCardCalls(AsyncBase):
     """Cards."""
 
-    async def list_cards(self, session_id: str) -> list[Card]:
-        """All cards of a session, newest first."""
-        region = await self._region_of(session_id)
-        first = self._first_page("list_cards", {"session_id": session_id}, region=region)
-        return [
-            card
-            async for card in self._walk(
-                first, CardListResponse, lambda page: page.cards, lambda card: card.card_id
-            )
-        ]
+    async def list_cards(self, session_id: str, *, limit: int | None = None) -> list[Card]:
+        """All cards of a session, newest first, or at most ``limit``."""
+        cards = self._list(
+            "list_cards",
+            CardListResponse,
+            lambda page: page.cards,
+            lambda card: card.card_id,
+            session=session_id,
+            query={"session_id": session_id},
+            limit=limit,
+        )
+        return [card async for card in cards]
 
     async def create_card(
         self, session_id: str, title: str, description: str, source_type: str = "API"

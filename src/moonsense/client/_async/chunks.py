@@ -6,6 +6,7 @@ import os
 from collections.abc import AsyncGenerator
 
 from moonsense.client._async.ahead import WORTH_FETCHING_AHEAD, AsyncAhead
+from moonsense.client._async.listing import AsyncListing
 from moonsense.client._async.readings import AsyncReadings
 from moonsense.client._concurrency import async_run
 from moonsense.client._core import bundles
@@ -29,16 +30,23 @@ class AsyncChunkCalls(AsyncReadings):
     before. A reader that is dropped half way closes its connection.
     """
 
-    async def list_chunks(self, session_id: str) -> AsyncGenerator[Chunk]:
-        """The chunks that a session's bundles were sealed into so far, oldest first."""
-        region = await self._region_of(session_id)
-        first = self._first_page("list_chunks", region=region, ids={"session_id": session_id})
-        async for chunk in self._walk(
-            first, ChunksListResponse, lambda page: page.chunks, lambda chunk: chunk.chunk_id
-        ):
+    def list_chunks(self, session_id: str, *, limit: int | None = None) -> AsyncListing[Chunk]:
+        """The chunks that a session's bundles were sealed into so far, oldest first; at most ``limit``."""
+
+        def seen(chunk: Chunk) -> None:
             if chunk.md5:
                 self._digests.put(chunk.chunk_id, chunk.md5)
-            yield chunk
+
+        return self._list(
+            "list_chunks",
+            ChunksListResponse,
+            lambda page: page.chunks,
+            lambda chunk: chunk.chunk_id,
+            session=session_id,
+            ids={"session_id": session_id},
+            limit=limit,
+            seen=seen,
+        )
 
     def read_chunk(self, session_id: str, chunk_id: str) -> AsyncGenerator[SealedBundle]:
         """The bundles of one chunk.

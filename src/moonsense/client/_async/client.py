@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from moonsense.client._async.cards import AsyncCardCalls
 from moonsense.client._async.checks import AsyncCheckCalls
+from moonsense.client._async.features import AsyncFeatureCalls
+from moonsense.client._async.journeys import AsyncJourneyCalls
+from moonsense.client._async.packets import AsyncPacketCalls
 from moonsense.client._async.recording import AsyncRecordingCalls
 from moonsense.client._async.regions import AsyncRegionCalls
 from moonsense.client._async.sessions import AsyncSessionCalls
 
 
-class AsyncClient(AsyncSessionCalls, AsyncCheckCalls, AsyncCardCalls, AsyncRecordingCalls, AsyncRegionCalls):
+class AsyncClient(
+    AsyncSessionCalls,
+    AsyncJourneyCalls,
+    AsyncCheckCalls,
+    AsyncPacketCalls,
+    AsyncFeatureCalls,
+    AsyncCardCalls,
+    AsyncRecordingCalls,
+    AsyncRegionCalls,
+):
     """A client of a Moonsense Cloud.
 
     One client may be used by many tasks or threads at once; they share its

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from moonsense.client._async.base import AsyncBase
+from moonsense.client._async.listing import AsyncListing
 from moonsense.client._core.arguments import checked_labels, labels_filter, platforms_filter
 from moonsense.contract.ids import new_id
+from moonsense.errors import ResponseError
 from moonsense.models.data_plane_v2_pb2 import (
     LabelListResponse,
     LabelsTopResponse,
@@ -32,7 +34,9 @@ class AsyncSessionCalls(AsyncBase):
         platforms: Iterable[Platform | str] | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
-    ) -> AsyncGenerator[Session]:
+        *,
+        limit: int | None = None,
+    ) -> AsyncListing[Session]:
         """The project's sessions, newest first, asked for page by page as they are taken.
 
         None repeats, also when sessions arrive meanwhile.
@@ -44,6 +48,7 @@ class AsyncSessionCalls(AsyncBase):
             platforms: sessions of any of these platforms.
             since: created at this time or later; a naive time is UTC.
             until: created at this time or before; a naive time is UTC.
+            limit: at most so many.
         """
         query: dict[str, object] = {
             "labels": labels_filter(labels),
@@ -53,14 +58,15 @@ class AsyncSessionCalls(AsyncBase):
             "since": since,
             "until": until,
         }
-        return self._sessions(query)
-
-    async def _sessions(self, query: dict[str, object]) -> AsyncGenerator[Session]:
-        first = self._first_page("list_sessions", query)
-        async for session in self._walk(
-            first, SessionListResponse, lambda page: page.sessions, lambda session: session.session_id
-        ):
-            yield self._remember(session)
+        return self._list(
+            "list_sessions",
+            SessionListResponse,
+            lambda page: page.sessions,
+            lambda session: session.session_id,
+            query=query,
+            limit=limit,
+            seen=self._remember,
+        )
 
     async def describe_session(self, session_id: str, minimal: bool = True) -> Session:
         """One session with its labels and counters.
@@ -109,6 +115,46 @@ class AsyncSessionCalls(AsyncBase):
         await self._transport.send(
             self._builder.build("update_session_labels", body=body, ids={"session_id": session_id})
         )
+
+    async def add_session_labels(self, session_id: str, labels: Iterable[str]) -> None:
+        """Give a session these labels beside those that it has.
+
+        On a cloud that cannot do that in one step its labels are read and
+        replaced; a change that another program makes meanwhile may be lost there.
+
+        Raises:
+            NotFoundError: the token's project has no such session.
+            TypeError: ``labels`` is one string instead of several.
+        """
+        names = checked_labels(labels)
+        if not await self._change_labels("add_session_labels", session_id, names):
+            there = [label.name for label in (await self._describe(session_id)).labels]
+            await self.update_session_labels(session_id, dict.fromkeys([*there, *names]))
+
+    async def remove_session_labels(self, session_id: str, labels: Iterable[str]) -> None:
+        """Take these labels off a session; one that it does not have is no error.
+
+        On a cloud that cannot do that in one step: as ``add_session_labels``.
+
+        Raises:
+            NotFoundError, TypeError: as ``add_session_labels``.
+        """
+        names = checked_labels(labels)
+        if not await self._change_labels("remove_session_labels", session_id, names):
+            there = [label.name for label in (await self._describe(session_id)).labels]
+            await self.update_session_labels(session_id, [name for name in there if name not in names])
+
+    async def _change_labels(self, name: str, session_id: str, names: list[str]) -> bool:
+        """Change labels in one step; False when the cloud has no such route, or no such session."""
+        body = SessionLabelCreateRequest(labels=[SessionLabel(name=name) for name in names])
+        request = self._builder.build(name, body=body, ids={"session_id": session_id})
+        try:
+            await self._transport.send(request)
+        except ResponseError as error:
+            if error.status not in (404, 405):
+                raise
+            return False
+        return True
 
     async def list_labels(self) -> list[SessionLabel]:
         """The labels in use in the project."""

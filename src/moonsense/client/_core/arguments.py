@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
 
+import orjson
+
+from moonsense.codec import json
+from moonsense.contract import times
 from moonsense.contract.platforms import Platform
+from moonsense.errors import DecodeError
+from moonsense.models.journey_feedback_pb2 import JourneyFeedback
 
 
 def checked_labels(labels: Iterable[str]) -> list[str]:
@@ -33,3 +41,31 @@ def platforms_filter(platforms: Iterable[Platform | str] | None) -> list[str] | 
     if isinstance(platforms, (str, enum.Enum)):
         raise TypeError(f"platforms must be a list such as [Platform.WEB], not {platforms!r}")
     return [(p if isinstance(p, Platform) else Platform.from_str(p)).value for p in platforms]
+
+
+def checked_limit(limit: int | None) -> int | None:
+    """At most so many items, or None for all. Raises ValueError below 0."""
+    if limit is not None and limit < 0:
+        raise ValueError(f"limit must not be below 0, and is {limit}")
+    return limit
+
+
+def feedback_message(feedback: JourneyFeedback | Mapping[str, Any]) -> JourneyFeedback:
+    """Feedback as a message. Raises TypeError or ValueError for what is none."""
+    if isinstance(feedback, JourneyFeedback):
+        return feedback
+    if not isinstance(feedback, Mapping):
+        raise TypeError(f"feedback must be a JourneyFeedback or a mapping, not {type(feedback).__name__}")
+    try:
+        text = orjson.dumps(dict(feedback), default=_written, option=orjson.OPT_PASSTHROUGH_DATETIME)
+        return json.parse(text, JourneyFeedback, ignore_unknown=False)
+    except (DecodeError, orjson.JSONEncodeError) as error:
+        raise ValueError(f"this is no feedback: {error}") from None
+
+
+def _written(value: object) -> Any:
+    if isinstance(value, datetime):
+        return times.write(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} cannot be part of feedback")

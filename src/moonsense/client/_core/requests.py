@@ -25,15 +25,20 @@ USER_AGENT = f"moonsense-python/{version()}"
 _RECORDING = frozenset({"create_session", "create_bundles"})
 """Routes that only our cloud has, so their bodies may be protobuf."""
 
-_MADE_TWICE = frozenset({"create_card"})
-"""What would be there twice if the cloud did not know the repeated request by its key.
-
-Of the other POSTs a repeat changes nothing: a session has the id that we gave
-it, a bundle its index, and labels, feedback, features and packets replace.
-"""
-
-_NUMBERED = frozenset({"create_bundles"})
-"""Needs no key: the cloud knows a repeated bundle by its index."""
+_SAME_AGAIN = frozenset(
+    {
+        "create_session",  # has the id that we gave it
+        "create_bundles",  # the index says which were sent before
+        "update_session_labels",
+        "add_session_labels",
+        "remove_session_labels",
+        "add_journey_feedback",
+        "set_session_features",
+        "set_session_signals",
+        "set_journey_features",
+    }
+)
+"""POSTs of which a repeat changes nothing, on any cloud."""
 
 _READS_AS_MESSAGE = f"{media.PROTOBUF}, {media.JSON};q=0.9, */*;q=0.1"
 
@@ -141,7 +146,7 @@ class RequestBuilder:
             in_protobuf = self._protobuf and name in _RECORDING
             headers["Content-Type"] = media.PROTOBUF if in_protobuf else media.JSON
             content = body.SerializeToString() if in_protobuf else json.write(body)
-        if route.method == "POST" and name not in _NUMBERED:
+        if route.idempotent_by_key:
             headers[names.IDEMPOTENCY_KEY] = new_id()
         return Request(
             route.method,
@@ -149,7 +154,9 @@ class RequestBuilder:
             headers,
             content,
             authorized=bool(route.scopes),
-            repeatable=self._keyed or name not in _MADE_TWICE,
+            repeatable=route.method in ("GET", "DELETE")
+            or name in _SAME_AGAIN
+            or (self._keyed and route.idempotent_by_key),
             template=route.path,
             private=self._private,
         )

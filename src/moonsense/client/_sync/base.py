@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from google.protobuf.message import Message
 
+from moonsense.client._core.arguments import checked_limit
 from moonsense.client._core.deadlines import Deadline
 from moonsense.client._core.memory import Memory, checked_region
 from moonsense.client._core.options import (
@@ -22,14 +23,16 @@ from moonsense.client._core.options import (
     checked_headers,
     checked_wire,
 )
-from moonsense.client._core.paging import PER_PAGE, Pager
+from moonsense.client._core.paging import PER_PAGE, NumberPager, Pager
 from moonsense.client._core.recipes import Recipe
-from moonsense.client._core.requests import Request, RequestBuilder
+from moonsense.client._core.requests import RequestBuilder
 from moonsense.client._core.retries import RetryPolicy
 from moonsense.client._logs import set_up as set_up_log
+from moonsense.client._sync.listing import Listing
 from moonsense.client._sync.pool import Pool
 from moonsense.client._sync.transport import Transport
 from moonsense.contract import environment
+from moonsense.models.data_plane_v2_pb2 import JourneyDetailResponse
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 if TYPE_CHECKING:
@@ -139,6 +142,7 @@ class Base:
             checked_deadline(deadline),
         )
         self._regions = Memory(_SESSIONS_REMEMBERED)
+        self._journey_regions = Memory(_SESSIONS_REMEMBERED)
         self._digests = Memory(_CHUNKS_REMEMBERED)
 
     def __repr__(self) -> str:
@@ -200,6 +204,7 @@ class Base:
         response: type[M],
         *,
         session: str = "",
+        journey: str = "",
         region: str | None = None,
         query: Mapping[str, object] | None = None,
         body: Message | None = None,
@@ -207,37 +212,55 @@ class Base:
     ) -> M:
         """Send the route of a name and read its message.
 
-        With ``session`` it goes to that session's region, asked for within the same deadline.
+        With ``session`` or ``journey`` it goes to the region of that one, asked
+        for within the same deadline.
         """
         deadline = self._transport.deadline()
         if session:
             region = self._region_of(session, deadline)
+        elif journey:
+            region = self._region_of_journey(journey, deadline)
         request = self._builder.build(name, region=region, query=query, body=body, ids=ids)
         return (self._transport.send(request, deadline)).message(response)
 
-    def _first_page(
+    def _list(
         self,
         name: str,
-        query: Mapping[str, object] | None = None,
-        *,
-        region: str | None = None,
-        ids: Mapping[str, str] | None = None,
-    ) -> Request:
-        """The request of a list's first page."""
-        numbers = {"per_page": PER_PAGE, "page": 1}
-        return self._builder.build(name, region=region, query={**(query or {}), **numbers}, ids=ids)
-
-    def _walk(
-        self,
-        first: Request,
         page: type[Message],
         items: Callable[[Any], Iterable[T]],
         identity: Callable[[T], str],
-    ) -> Generator[T]:
-        """The items of a list, page after page as they are taken."""
-        pager = Pager(first, page, items, identity)
-        while pager.request is not None:
-            yield from pager.feed(self._transport.send(pager.request))
+        *,
+        session: str = "",
+        query: Mapping[str, object] | None = None,
+        ids: Mapping[str, str] | None = None,
+        limit: int | None = None,
+        per_page: int = PER_PAGE,
+        pager: type[Pager[Any]] = NumberPager,
+        seen: Callable[[T], object] | None = None,
+    ) -> Listing[T]:
+        """A list of the route of a name; ``seen`` is called with each item."""
+        left = checked_limit(limit)
+        per_page = max(1, min(per_page, PER_PAGE, PER_PAGE if left is None else left))
+
+        def pages() -> Generator[list[T]]:
+            nonlocal left
+            if left == 0:
+                return
+            region = self._region_of(session) if session else None
+            numbers = {"per_page": per_page, **pager.FIRST}
+            first = self._builder.build(name, region=region, query={**(query or {}), **numbers}, ids=ids)
+            walk = pager(first, page, items, identity, per_page)
+            while walk.request is not None and left != 0:
+                found = walk.feed(self._transport.send(walk.request))[:left]
+                if left is not None:
+                    left -= len(found)
+                if seen:
+                    for item in found:
+                        seen(item)
+                if found:
+                    yield found
+
+        return Listing(pages())
 
     def _remember(self, session: Session) -> Session:
         """Keep the region of a session that a cloud of several regions described."""
@@ -257,6 +280,21 @@ class Base:
             region = checked_region((self._describe(session_id, deadline=deadline)).region_id)
             self._regions.put(session_id, region)
         return region or None
+
+    def _region_of_journey(self, journey_id: str, deadline: Deadline) -> str | None:
+        """The region that holds what was computed of a journey, asked for once."""
+        if self._address.default_region == "":
+            return None
+        region = self._journey_regions.get(journey_id)
+        if region is None:
+            detail = self._describe_journey(journey_id, deadline)
+            region = checked_region(detail.journey.primary_region_id)
+            self._journey_regions.put(journey_id, region)
+        return region or None
+
+    def _describe_journey(self, journey_id: str, deadline: Deadline | None = None) -> JourneyDetailResponse:
+        request = self._builder.build("describe_journey", ids={"journey_id": journey_id})
+        return (self._transport.send(request, deadline)).message(JourneyDetailResponse)
 
     def _describe(self, session_id: str, view: str = "minimal", deadline: Deadline | None = None) -> Session:
         request = self._builder.build(

@@ -10,11 +10,18 @@ from moonsense.models.data_plane_v2_pb2 import Card, CardListResponse
 class CardCalls(Base):
     """Cards."""
 
-    def list_cards(self, session_id: str) -> list[Card]:
-        """All cards of a session, newest first."""
-        region = self._region_of(session_id)
-        first = self._first_page("list_cards", {"session_id": session_id}, region=region)
-        return list(self._walk(first, CardListResponse, lambda page: page.cards, lambda card: card.card_id))
+    def list_cards(self, session_id: str, *, limit: int | None = None) -> list[Card]:
+        """All cards of a session, newest first, or at most ``limit``."""
+        cards = self._list(
+            "list_cards",
+            CardListResponse,
+            lambda page: page.cards,
+            lambda card: card.card_id,
+            session=session_id,
+            query={"session_id": session_id},
+            limit=limit,
+        )
+        return list(cards)
 
     def create_card(self, session_id: str, title: str, description: str, source_type: str = "API") -> Card:
         """Put a card on a session.

@@ -14,6 +14,7 @@ from moonsense.client._core.ordering import Order, Sorter, checked_order
 from moonsense.client._core.text import BundleText
 from moonsense.client._files import WholeFile
 from moonsense.client._sync.ahead import WORTH_FETCHING_AHEAD, Ahead
+from moonsense.client._sync.listing import Listing
 from moonsense.client._sync.readings import Readings
 from moonsense.contract.counters import BUNDLE
 from moonsense.errors import NotFoundError
@@ -30,16 +31,23 @@ class ChunkCalls(Readings):
     before. A reader that is dropped half way closes its connection.
     """
 
-    def list_chunks(self, session_id: str) -> Generator[Chunk]:
-        """The chunks that a session's bundles were sealed into so far, oldest first."""
-        region = self._region_of(session_id)
-        first = self._first_page("list_chunks", region=region, ids={"session_id": session_id})
-        for chunk in self._walk(
-            first, ChunksListResponse, lambda page: page.chunks, lambda chunk: chunk.chunk_id
-        ):
+    def list_chunks(self, session_id: str, *, limit: int | None = None) -> Listing[Chunk]:
+        """The chunks that a session's bundles were sealed into so far, oldest first; at most ``limit``."""
+
+        def seen(chunk: Chunk) -> None:
             if chunk.md5:
                 self._digests.put(chunk.chunk_id, chunk.md5)
-            yield chunk
+
+        return self._list(
+            "list_chunks",
+            ChunksListResponse,
+            lambda page: page.chunks,
+            lambda chunk: chunk.chunk_id,
+            session=session_id,
+            ids={"session_id": session_id},
+            limit=limit,
+            seen=seen,
+        )
 
     def read_chunk(self, session_id: str, chunk_id: str) -> Generator[SealedBundle]:
         """The bundles of one chunk.

@@ -5,12 +5,24 @@ from __future__ import annotations
 
 from moonsense.client._sync.cards import CardCalls
 from moonsense.client._sync.checks import CheckCalls
+from moonsense.client._sync.features import FeatureCalls
+from moonsense.client._sync.journeys import JourneyCalls
+from moonsense.client._sync.packets import PacketCalls
 from moonsense.client._sync.recording import RecordingCalls
 from moonsense.client._sync.regions import RegionCalls
 from moonsense.client._sync.sessions import SessionCalls
 
 
-class Client(SessionCalls, CheckCalls, CardCalls, RecordingCalls, RegionCalls):
+class Client(
+    SessionCalls,
+    JourneyCalls,
+    CheckCalls,
+    PacketCalls,
+    FeatureCalls,
+    CardCalls,
+    RecordingCalls,
+    RegionCalls,
+):
     """A client of a Moonsense Cloud.
 
     One client may be used by many tasks or threads at once; they share its
