@@ -1,12 +1,18 @@
-"""What a list's answer says of its pages."""
+"""Which part of a list a request asks for, and what the answer says of its pages."""
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
+from moonsense.cloud.pins import Pins
+from moonsense.cloud.records import Page, Place, SessionFilters
 from moonsense.cloud.requests import Request
-from moonsense.contract import paging
-from moonsense.contract.routes import CURSOR, PAGE, Value
+from moonsense.contract import paging, times
+from moonsense.contract.paging import Key
+from moonsense.contract.problems import Problem
+from moonsense.contract.routes import CURSOR, PAGE, Time, Value
 from moonsense.models.pagination_pb2 import PaginationResponse
 
 Query = dict[str, Value | list[Value]]
@@ -49,3 +55,85 @@ def next_link(request: Request, page: int, cursor: str = "") -> dict[str, str]:
         pairs.append((CURSOR.wire, cursor))
     path = request.scope["raw_path"].decode("ascii")
     return {"Link": f'<{path}?{urlencode(pairs)}>; rel="next"'}
+
+
+class Asked(NamedTuple):
+    """What a request wants of a list that is newest first."""
+
+    filters: SessionFilters
+    place: Place
+    number: int
+    listing: Hashable
+    by_cursor: bool
+
+
+class Listing:
+    """A list that is newest first, by whichever of the contract's ways a client pages through it."""
+
+    def __init__(self, pin_seconds: float) -> None:
+        self._pins = Pins(pin_seconds)
+
+    def of(self, request: Request) -> Asked:
+        """What a request asks for. Raises Problems of status 422."""
+        query = request.query()
+        filters = _filters(query)
+        per_page, number = page_size(query), page_number(query)
+        listing = (request.who.credential_id, filters, per_page)
+        after = _cursor(query)
+        by_cursor = after is not None
+        if number > 1 and not by_cursor:
+            after = self._pins.after(listing, number)
+        place = Place(
+            limit=per_page,
+            offset=0 if after is not None else (number - 1) * per_page,
+            after=after,
+            whole_second="page" not in query and not by_cursor,
+        )
+        return Asked(filters, place, number, listing, by_cursor)
+
+    def answer(
+        self, request: Request, asked: Asked, page: Page[Any]
+    ) -> tuple[PaginationResponse, dict[str, str]]:
+        """The page's numbers, and the header that leads to the next one."""
+        following = page.last if page.more else None
+        if not asked.by_cursor:
+            self._pins.served(asked.listing, asked.number, following)
+        numbers = pagination(asked.number, asked.place.limit, page.total, more=page.more)
+        link = {} if following is None else next_link(request, asked.number + 1, following.cursor())
+        return numbers, link
+
+
+def _filters(query: Query) -> SessionFilters:
+    since, until = query.get("since"), query.get("until")
+    return SessionFilters(
+        labels=_texts(query, "labels"),
+        platforms=_texts(query, "platforms"),
+        journey_id=_text(query, "journey_id"),
+        client_session_group_id=_text(query, "client_session_group_id"),
+        since_micros=times.to_micros(since.moment) if isinstance(since, Time) else None,
+        before_micros=paging.upper_bound(times.to_micros(until.moment), until.digits)
+        if isinstance(until, Time)
+        else None,
+    )
+
+
+def _text(query: Query, name: str) -> str | None:
+    value = query.get(name)
+    return value if isinstance(value, str) else None
+
+
+def _texts(query: Query, name: str) -> tuple[str, ...]:
+    """The values of a repeated parameter, in an order that does not depend on the request."""
+    values = query.get(name, [])
+    assert isinstance(values, list)
+    return tuple(sorted({str(value) for value in values}))
+
+
+def _cursor(query: Query) -> Key | None:
+    text = _text(query, "cursor")
+    if text is None:
+        return None
+    try:
+        return Key.from_cursor(text)
+    except ValueError as error:
+        raise Problem(422, f"{CURSOR.wire}: {error}", param=CURSOR.wire) from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,8 +14,9 @@ from google.protobuf.message import Message
 from starlette.types import Receive, Scope
 
 from moonsense.cloud import uploads
+from moonsense.cloud.catalog.answers import Once
 from moonsense.cloud.records import Principal
-from moonsense.contract import hosts, limits, media
+from moonsense.contract import headers, hosts, limits, media
 from moonsense.contract.ids import is_id
 from moonsense.contract.problems import Problem
 from moonsense.contract.routes import Route, Value
@@ -27,6 +29,8 @@ ANONYMOUS = Principal(project_id="", app_id="", credential_id="", scopes="")
 # Below these sizes a thread costs more than the work; above, others would wait for it.
 _THREAD_BYTES = 64 * 1024
 _THREAD_PACKED_BYTES = 4 * 1024
+
+_LONGEST_KEY = 255
 
 _choose = lru_cache(maxsize=1024)(media.choose)
 
@@ -48,6 +52,23 @@ class Request:
     who: Principal
     scope: Scope
     receive: Receive
+    _digest: bytes = b""
+
+    def asked(self) -> Once | None:
+        """What an ``Idempotency-Key`` makes of this request, once its body was read; None without one.
+
+        Raises a Problem of status 422 for a key that is none.
+        """
+        key = self.header(b"idempotency-key")
+        if not key:
+            return None
+        if len(key) > _LONGEST_KEY or not key.isprintable():
+            raise Problem(
+                422,
+                f"an Idempotency-Key is up to {_LONGEST_KEY} printable characters",
+                headers.IDEMPOTENCY_KEY,
+            )
+        return Once(self.who.credential_id, key, self._digest)
 
     def header(self, name: bytes) -> str:
         """A header's value; empty when it is absent."""
@@ -83,27 +104,36 @@ class Request:
         return bool({"gzip", "x-gzip", "*"}.intersection(accepted))
 
     async def message(self, message_type: type[M], limit: int = limits.MAX_SMALL_BODY_BYTES) -> M:
-        """The body's message, checked by the schema's rules and the route's needs.
+        """The body's message, checked by the schema's rules.
 
         Raises Problems of status 400, 413, 415 and 422, and ClientDisconnect.
         """
         content_type = media.base_type(self.header(b"content-type")) or media.JSON
+        body, encoding = await self._body(content_type, uploads.MESSAGE_TYPES, limit)
+        if len(body) > (_THREAD_PACKED_BYTES if encoding else _THREAD_BYTES):
+            return await asyncio.to_thread(
+                uploads.read_message, body, content_type, encoding, limit, message_type
+            )
+        return uploads.read_message(body, content_type, encoding, limit, message_type)
+
+    async def content(self, content_types: tuple[str, ...], limit: int) -> bytes:
+        """The body's bytes, unpacked. Raises Problems of status 400, 413 and 415, and ClientDisconnect."""
+        content_type = media.base_type(self.header(b"content-type")) or content_types[0]
+        body, encoding = await self._body(content_type, content_types, limit)
+        return await asyncio.to_thread(uploads.unpack, body, encoding, limit)
+
+    async def _body(self, content_type: str, content_types: tuple[str, ...], limit: int) -> tuple[bytes, str]:
+        """The body as it was sent, and its encoding."""
         encoding = self.header(b"content-encoding").strip().lower()
-        uploads.check_types(content_type, encoding)
+        uploads.check_types(content_type, encoding, content_types)
         declared = self.headers.get(b"content-length")
         if declared is not None and int(declared) > limit:
             raise uploads.too_large(limit)
         body = await uploads.receive_body(self.receive, limit)
-        if len(body) > (_THREAD_PACKED_BYTES if encoding else _THREAD_BYTES):
-            message = await asyncio.to_thread(
-                uploads.read_message, body, content_type, encoding, limit, message_type
-            )
-        else:
-            message = uploads.read_message(body, content_type, encoding, limit, message_type)
-        for name in self.route.needs:
-            if not getattr(message, name):
-                raise Problem(422, f"{name} is missing", param=name)
-        return message
+        if b"idempotency-key" in self.headers:
+            about = "\0".join((self.route.name, *self.ids.values(), content_type, encoding))
+            self._digest = hashlib.sha256(about.encode() + b"\0" + body).digest()
+        return body, encoding
 
     @property
     def remote_ip(self) -> str:

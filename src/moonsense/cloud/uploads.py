@@ -20,15 +20,18 @@ M = TypeVar("M", bound=Message)
 
 _PARSERS = {media.JSON: json.parse, media.PROTOBUF: protobuf.parse}
 
+MESSAGE_TYPES = tuple(_PARSERS)
+"""The media types of a body that is a message."""
+
 _ZSTD_MAGIC = 0xFD2FB528
 _ZSTD_SKIPPABLE = 0x184D2A50  # its last four bits are free
 _ZSTD_RLE, _ZSTD_RESERVED = 1, 3
 
 
-def check_types(content_type: str, encoding: str) -> None:
+def check_types(content_type: str, encoding: str, content_types: tuple[str, ...] = MESSAGE_TYPES) -> None:
     """Raise a Problem of status 415 for a media type or an encoding that no body may have."""
-    if content_type not in _PARSERS:
-        raise Problem(415, f"the body must be {media.JSON} or {media.PROTOBUF}, not {content_type!r}")
+    if content_type not in content_types:
+        raise Problem(415, f"the body must be {' or '.join(content_types)}, not {content_type!r}")
     if encoding not in _UNPACKERS:
         raise Problem(415, f"the body may be encoded as gzip, zstd or not at all, not as {encoding!r}")
 

@@ -12,6 +12,9 @@ FRAMES = "application/x-protobuf-delimited"
 NDJSON = "application/x-ndjson"
 """Ours: one JSON document a line, every line ended by a newline."""
 
+PCAP = "application/vnd.tcpdump.pcap"
+"""A packet capture in libpcap's classic format."""
+
 TAR_GZ = "application/octet-stream"
 """The service's type for a tar.gz with one member."""
 

@@ -102,10 +102,15 @@ def _operation(route: Route, components: dict[str, Schema]) -> Schema:
         "summary": route.summary,
         "responses": {
             str(route.success): _success(route, components),
+            **(
+                {"206": _success(route, components) | {"description": "The part asked for"}}
+                if route.ranges
+                else {}
+            ),
             **{str(status): _problem(status) for status in _statuses(route)},
         },
     }
-    parameters = [*_path_parameters(route), *map(_query_parameter, route.params)]
+    parameters = [*_path_parameters(route), *map(_query_parameter, route.params), *_header_parameters(route)]
     if parameters:
         operation["parameters"] = parameters
     if route.request is not None:
@@ -116,6 +121,9 @@ def _operation(route: Route, components: dict[str, Schema]) -> Schema:
                 media.PROTOBUF: {"schema": _binary(route.request)},
             },
         }
+    elif route.consumes:
+        content = {consumed: {"schema": _BINARY} for consumed in route.consumes}
+        operation["requestBody"] = {"required": True, "content": content}
     if route.scopes:
         operation["security"] = [{"token": []}]
         names = " or ".join(f"`{scope}` ({scope.name.lower()})" for scope in route.scopes)
@@ -154,24 +162,44 @@ def _problem(status: int) -> Schema:
 
 def _statuses(route: Route) -> Iterator[int]:
     """The errors that a route can answer."""
-    if route.request is not None or route.params:
+    if route.has_body or route.params:
         yield 400
     if route.scopes:
         yield 401
         yield 403
-    if "{" in route.path or route.request is not None or any(param.required for param in route.params):
+    if "{" in route.path or route.has_body or any(param.required for param in route.params):
         yield 404
     yield 405
-    if route.request is not None:
+    if route.has_body:
         yield 409
         yield 413
         yield 415
-    if route.request is not None or route.params:
+    if route.ranges:
+        yield 416
+    if route.has_body or route.params:
         yield 422
     if route.scopes:
         yield 429
     yield 500
     yield 503
+
+
+_PATH_ID: Schema = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
+_JOURNEY_ID: Schema = {"type": "string", "minLength": 1}
+
+
+def _header_parameters(route: Route) -> Iterator[Schema]:
+    described: list[tuple[str, str]] = []
+    if route.idempotent_by_key:
+        described.append((headers.IDEMPOTENCY_KEY, "the same key and body again get the first answer again"))
+    if route.ranges:
+        described += [
+            ("Range", "`bytes=N-`: the rest of a body that broke off"),
+            ("If-Range", "the `ETag` of the body that broke off"),
+        ]
+    for name, doc in described:
+        schema: Schema = {"type": "string"}
+        yield {"name": name, "in": "header", "required": False, "description": doc, "schema": schema}
 
 
 def _path_parameters(route: Route) -> Iterator[Schema]:
@@ -181,7 +209,7 @@ def _path_parameters(route: Route) -> Iterator[Schema]:
                 "name": segment[1:-1],
                 "in": "path",
                 "required": True,
-                "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+                "schema": _JOURNEY_ID if segment == "{journey_id}" else _PATH_ID,
             }
 
 

@@ -13,6 +13,7 @@ TYPES: dict[int, str] = {
     409: "conflict_error",
     413: "too_large_error",
     415: "unsupported_media_type_error",
+    416: "range_not_satisfiable_error",
     422: "validation_error",
     429: "rate_limit_error",
     500: "server_error",

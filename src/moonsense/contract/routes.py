@@ -13,7 +13,12 @@ from google.protobuf.message import Message
 
 from moonsense.contract import media, times
 from moonsense.contract.problems import Problem
-from moonsense.models import common_v2_pb2, control_plane_v2_pb2, data_plane_v2_pb2
+from moonsense.models import (
+    common_v2_pb2,
+    control_plane_v2_pb2,
+    data_plane_v2_pb2,
+    journey_feedback_pb2,
+)
 from moonsense.models import data_plane_v2_sdk_pb2 as sdk
 
 
@@ -105,7 +110,9 @@ class Route:
         scopes: a token needs one of these; none: the route is open to all.
         request, response: the messages of the bodies; None for no body, or one that is no message.
         needs: fields of the request that must not be empty, beside the schema's own rules.
+        consumes: media types of a body that is no message.
         produces: media types of the answer, the default first.
+        ranges: whether a part of the answer can be asked for, to go on where a body broke off.
         control: on the control plane.
     """
 
@@ -118,9 +125,24 @@ class Route:
     request: type[Message] | None = None
     response: type[Message] | None = None
     needs: tuple[str, ...] = ()
+    consumes: tuple[str, ...] = ()
     produces: tuple[str, ...] = (media.JSON, media.PROTOBUF)
+    ranges: bool = False
     control: bool = False
     success: int = 200
+
+    @property
+    def has_body(self) -> bool:
+        """Whether requests have a body."""
+        return self.request is not None or bool(self.consumes)
+
+    @property
+    def idempotent_by_key(self) -> bool:
+        """Whether an ``Idempotency-Key`` is honoured: on every POST of one message.
+
+        Bundles have their own way: the index says which were sent before.
+        """
+        return self.method == "POST" and self.request not in (None, sdk.BundleCreateRequest)
 
     def fill(self, **ids: str) -> str:
         """The path with ids put in, each quoted so that it stays one segment.
@@ -227,10 +249,10 @@ ROUTES: tuple[Route, ...] = (
     Route("list_chunks", "GET", "/v2/sessions/{session_id}/chunks", "List a session's chunks, oldest first",
           params=(PER_PAGE, PAGE), response=data_plane_v2_pb2.ChunksListResponse),
     Route("read_chunk", "GET", "/v2/sessions/{session_id}/chunks/{chunk_id}", "The bundles of a chunk",
-          produces=(media.NDJSON, media.FRAMES)),
+          produces=(media.NDJSON, media.FRAMES), ranges=True),
     Route("read_session", "GET", "/v2/sessions/{session_id}/bundles",
           "All bundles received so far, sealed or not",
-          produces=(media.TAR_GZ, media.FRAMES, media.NDJSON)),
+          produces=(media.TAR_GZ, media.FRAMES, media.NDJSON), ranges=True),
     Route("list_cards", "GET", "/v2/cards", "List a session's cards, newest first",
           params=(SESSION_ID, PER_PAGE, PAGE), response=data_plane_v2_pb2.CardListResponse),
     Route("create_card", "POST", "/v2/cards", "Put a card on a session",
@@ -244,6 +266,41 @@ ROUTES: tuple[Route, ...] = (
     Route("create_bundles", "POST", "/v2/bundles", "Record bundles into a session",
           scopes=(Scope.COLLECT,), request=sdk.BundleCreateRequest, response=sdk.BundleCreateResponse,
           needs=("session_id",)),
+    Route("add_session_labels", "POST", "/v2/sessions/{session_id}/labels/add",
+          "Give a session labels beside those it has", scopes=(Scope.QUERY, Scope.COLLECT),
+          request=sdk.SessionLabelCreateRequest, response=sdk.SessionLabelCreateResponse),
+    Route("remove_session_labels", "POST", "/v2/sessions/{session_id}/labels/remove",
+          "Take labels off a session", scopes=(Scope.QUERY, Scope.COLLECT),
+          request=sdk.SessionLabelCreateRequest, response=sdk.SessionLabelCreateResponse),
+    Route("list_journeys", "GET", "/v2/journeys", "List journeys, newest first",
+          params=(PER_PAGE, PAGE, CURSOR, PLATFORM, SINCE, UNTIL),
+          response=data_plane_v2_pb2.JourneyListResponse),
+    Route("describe_journey", "GET", "/v2/journeys/{journey_id}", "Describe a journey with its sessions",
+          response=data_plane_v2_pb2.JourneyDetailResponse),
+    Route("get_journey_feedback", "GET", "/v2/journeys/{journey_id}/feedback",
+          "What was reported about a journey", response=journey_feedback_pb2.JourneyFeedback),
+    Route("add_journey_feedback", "POST", "/v2/journeys/{journey_id}/feedback",
+          "Report about a journey; a type given again is overwritten, others stay",
+          request=journey_feedback_pb2.JourneyFeedback, response=journey_feedback_pb2.JourneyFeedback),
+    Route("list_journey_features", "GET", "/v2/journeys/{journey_id}/features", "The features of a journey",
+          response=data_plane_v2_pb2.JourneyFeaturesResponse),
+    Route("set_journey_features", "POST", "/v2/journeys/{journey_id}/features", "Add features to a journey",
+          request=data_plane_v2_pb2.JourneyFeaturesResponse,
+          response=data_plane_v2_pb2.JourneyFeaturesResponse),
+    Route("list_session_features", "GET", "/v2/sessions/{session_id}/features", "The features of a session",
+          response=data_plane_v2_pb2.SessionFeaturesResponse),
+    Route("set_session_features", "POST", "/v2/sessions/{session_id}/features", "Add features to a session",
+          request=data_plane_v2_pb2.SessionFeaturesResponse,
+          response=data_plane_v2_pb2.SessionFeaturesResponse),
+    Route("list_session_signals", "GET", "/v2/sessions/{session_id}/signals", "The signals of a session",
+          response=data_plane_v2_pb2.SignalsResponse),
+    Route("set_session_signals", "POST", "/v2/sessions/{session_id}/signals", "Set the signals of a session",
+          request=data_plane_v2_pb2.SignalsResponse, response=data_plane_v2_pb2.SignalsResponse),
+    Route("download_packets", "GET", "/v2/sessions/{session_id}/network-telemetry/packets",
+          "The packets captured with a session, as one pcap in a tar.gz", produces=(media.TAR_GZ,)),
+    Route("upload_packets", "POST", "/v2/sessions/{session_id}/network-telemetry/packets",
+          "Add a packet capture (pcap) to a session", scopes=(Scope.COLLECT,),
+          consumes=(media.PCAP, media.TAR_GZ), response=sdk.NetworkPacketCaptureClientResponse),
     Route("healthz", "GET", "/healthz", "Whether the process lives", scopes=(), produces=(media.JSON,)),
     Route("readyz", "GET", "/readyz", "Whether it can store and serve", scopes=(), produces=(media.JSON,)),
     Route("metrics", "GET", "/metrics", "Numbers for Prometheus", scopes=(), produces=("text/plain",)),

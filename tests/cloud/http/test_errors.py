@@ -39,7 +39,7 @@ def check(answer: httpx2.Response, status: int, param: str = "") -> str:
 
 
 def path_of(route: Route) -> str:
-    return route.path.format(session_id="a" * 22, chunk_id="b" * 22, card_id="c" * 22)
+    return route.path.format(session_id="a" * 22, chunk_id="b" * 22, card_id="c" * 22, journey_id="d" * 22)
 
 
 GUARDED = [route for route in ROUTES if route.scopes]
@@ -86,7 +86,12 @@ def test_the_wrong_scope_is_403(tenant: Tenant, route: Route) -> None:
             check(answer, 403)
 
 
-@pytest.mark.parametrize("route", [route for route in ROUTES if "{" in route.path], ids=lambda r: r.name)
+@pytest.mark.parametrize(
+    "route",
+    # A journey's id is the recording app's own text.
+    [route for route in ROUTES if "{" in route.path and "{journey_id}" not in route.path],
+    ids=lambda r: r.name,
+)
 @pytest.mark.parametrize("quoted", ["%2e%2e", "a%2Fb", "%00", "%20", "a" * 65, "%C3%A4"])
 def test_what_can_be_no_id_is_404(tenant: Tenant, route: Route, quoted: str) -> None:
     path = route.path.format(session_id=quoted, chunk_id=quoted, card_id=quoted)

@@ -25,7 +25,7 @@ def table() -> Table:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_every_route_is_found(table: Table, route: Route) -> None:
-    path = route.path.format(session_id="abc", chunk_id="def", card_id="ghi")
+    path = route.path.format(session_id="abc", chunk_id="def", card_id="ghi", journey_id="jkl")
 
     endpoint, _ = table.find(route.method, path.encode())
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from moonsense.cloud.routes.bundles import Bundles
 from moonsense.cloud.routes.cards import Cards
 from moonsense.cloud.routes.chunks import Chunks
+from moonsense.cloud.routes.findings import Findings
+from moonsense.cloud.routes.journeys import Journeys
 from moonsense.cloud.routes.labels import Labels
+from moonsense.cloud.routes.packets import Packets
 from moonsense.cloud.routes.regions import Regions
 from moonsense.cloud.routes.service import Service
 from moonsense.cloud.routes.sessions import Sessions
@@ -24,6 +27,9 @@ def handlers(store: Store, settings: Settings, traffic: Traffic) -> dict[str, Ha
     chunks = Chunks(store)
     bundles = Bundles(store, settings)
     cards = Cards(store)
+    journeys = Journeys(store, settings)
+    findings = Findings(store)
+    packets = Packets(store, settings)
     service = Service(store, traffic)
     return {
         "list_regions": regions.list,
@@ -43,6 +49,20 @@ def handlers(store: Store, settings: Settings, traffic: Traffic) -> dict[str, Ha
         "list_labels": labels.list,
         "top_labels": labels.top,
         "create_bundles": bundles.create,
+        "add_session_labels": labels.add,
+        "remove_session_labels": labels.remove,
+        "list_journeys": journeys.list,
+        "describe_journey": journeys.describe,
+        "get_journey_feedback": journeys.feedback,
+        "add_journey_feedback": journeys.add_feedback,
+        "list_journey_features": findings.journey_features,
+        "set_journey_features": findings.set_journey_features,
+        "list_session_features": findings.session_features,
+        "set_session_features": findings.set_session_features,
+        "list_session_signals": findings.signals,
+        "set_session_signals": findings.set_signals,
+        "download_packets": packets.read,
+        "upload_packets": packets.upload,
         "healthz": service.healthz,
         "readyz": service.readyz,
         "metrics": service.metrics,

@@ -7,6 +7,7 @@ from functools import lru_cache
 from starlette.responses import Response
 
 from moonsense.cloud.archive import tar_gz
+from moonsense.cloud.ranges import body_response, growing
 from moonsense.cloud.requests import Request
 from moonsense.cloud.responses import StreamResponse, encode
 from moonsense.cloud.settings import Settings
@@ -38,7 +39,9 @@ class Bundles:
         snapshot = await self._store.bundles.open(request.who.project_id, session_id, rendition)
         about = {headers.BUNDLE_COUNT: str(snapshot.bundles), "Vary": "Accept"}
         if chosen != media.TAR_GZ:
-            return StreamResponse(snapshot.body, chosen, about, snapshot.body.size)
+            lineage = f"{snapshot.lineage}.{'frames' if chosen == media.FRAMES else 'ndjson'}"
+            validator = growing(lineage, snapshot.body.size)
+            return body_response(request, snapshot.body, chosen, validator, about)
         if not snapshot.bundles and request.accepts(media.PROTOBUF):
             # There is a client that asks for protobuf, gets this archive, and
             # waits for ever for the first line of an empty member.

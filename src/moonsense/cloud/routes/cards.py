@@ -43,7 +43,8 @@ class Cards:
                 f"title and description may have {limits.MAX_CARD_BYTES} bytes of UTF-8 together",
                 param="description",
             )
-        return message_response(request, await self._store.cards.create(request.who.project_id, card))
+        made = await self._store.cards.create(request.who.project_id, card, request.asked())
+        return message_response(request, made)
 
     async def delete(self, request: Request) -> Response:
         """DELETE /v2/cards/{card_id}"""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from moonsense.cloud.listing import next_link, page_number, page_size, pagination
+from moonsense.cloud.ranges import body_response, fixed
 from moonsense.cloud.renditions import gunzip
 from moonsense.cloud.requests import Request
 from moonsense.cloud.responses import StreamResponse, message_response
@@ -46,8 +47,10 @@ class Chunks:
             "Vary": "Accept, Accept-Encoding",
         }
         if request.chosen() == media.FRAMES:
-            return StreamResponse(chunk.frames, media.FRAMES, about, chunk.frames.size)
+            tag = fixed(f'"{chunk.chunk_id}.frames"')
+            return body_response(request, chunk.frames, media.FRAMES, tag, about)
         if request.accepts_gzip():
             about["Content-Encoding"] = "gzip"
-            return StreamResponse(chunk.ndjson_gz, media.NDJSON, about, chunk.ndjson_gz.size)
+            tag = fixed(f'"{chunk.chunk_id}.ndjson.gz"')
+            return body_response(request, chunk.ndjson_gz, media.NDJSON, tag, about)
         return StreamResponse(gunzip(aiter(chunk.ndjson_gz)), media.NDJSON, about, chunk.ndjson_size)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from starlette.responses import Response
 
+from moonsense.cloud.catalog.answers import Once
 from moonsense.cloud.requests import Request
 from moonsense.cloud.responses import message_response
 from moonsense.cloud.store import Store
@@ -13,6 +14,8 @@ from moonsense.contract import limits
 from moonsense.contract.problems import Problem
 from moonsense.models.data_plane_v2_pb2 import LabelListResponse, LabelsTopResponse
 from moonsense.models.data_plane_v2_sdk_pb2 import SessionLabelCreateRequest, SessionLabelCreateResponse
+
+Change = Callable[[str, str, Sequence[str], Once | None], Awaitable[None]]
 
 
 class Labels:
@@ -23,10 +26,21 @@ class Labels:
 
     async def replace(self, request: Request) -> Response:
         """POST /v2/sessions/{session_id}/labels"""
+        return await self._change(request, self._store.labels.replace)
+
+    async def add(self, request: Request) -> Response:
+        """POST /v2/sessions/{session_id}/labels/add"""
+        return await self._change(request, self._store.labels.add)
+
+    async def remove(self, request: Request) -> Response:
+        """POST /v2/sessions/{session_id}/labels/remove"""
+        return await self._change(request, self._store.labels.remove)
+
+    async def _change(self, request: Request, change: Change) -> Response:
         wanted = await request.message(SessionLabelCreateRequest)
-        names = list(dict.fromkeys(label.name for label in wanted.labels))
+        names = [label.name for label in wanted.labels]
         check_names(names)
-        await self._store.labels.replace(request.who.project_id, request.ids["session_id"], names)
+        await change(request.who.project_id, request.ids["session_id"], names, request.asked())
         return message_response(request, SessionLabelCreateResponse())
 
     async def list(self, request: Request) -> Response:
