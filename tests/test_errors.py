@@ -36,6 +36,8 @@ def example(cls: type[BaseException]) -> errors.MoonsenseError:
         return cls("the cloud", "cloud")
     if issubclass(cls, errors.RecordingError):
         return cls("not sent", session_id="abc", unsent=[Bundle(index=1), Bundle(index=2)])
+    if issubclass(cls, errors.DownloadError):
+        return cls({}, 3)
     assert cls in (errors.MoonsenseError, errors.ConfigurationError)
     return cls("wrong")
 

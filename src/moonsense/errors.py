@@ -20,7 +20,8 @@
     │   ├── DecodeError             not the JSON or protobuf of this message
     │   ├── IntegrityError          a digest or a checksum differs
     │   └── IncompleteError         the end is missing
-    └── RecordingError              bundles that could not be sent; they are kept on it
+    ├── RecordingError              bundles that could not be sent; they are kept on it
+    └── DownloadError               sessions that could not be downloaded; each one's error is on it
 
 Errors survive pickling, so they cross process borders whole, and none of
 them holds a token.
@@ -28,7 +29,7 @@ them holds a token.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ __all__ = [
     "ConnectionFailed",
     "DataError",
     "DecodeError",
+    "DownloadError",
     "IncompleteError",
     "IntegrityError",
     "MissingExtraError",
@@ -280,3 +282,20 @@ class RecordingError(MoonsenseError):
         super().__init__(message)
         self.session_id = session_id
         self.unsent = list(unsent)
+
+
+class DownloadError(MoonsenseError):
+    """Some of many sessions could not be downloaded; the others were.
+
+    Attributes:
+        failures: the error of each, by session id.
+    """
+
+    _SHOWN = 20
+
+    def __init__(self, failures: Mapping[str, Exception], count: int) -> None:
+        lines = [f"{session_id}: {error}" for session_id, error in failures.items()]
+        more = f"; and {len(lines) - self._SHOWN} more" if len(lines) > self._SHOWN else ""
+        told = "; ".join(lines[: self._SHOWN])
+        super().__init__(f"{len(lines)} of {count} sessions could not be downloaded: {told}{more}")
+        self.failures = dict(failures)

@@ -5,13 +5,18 @@ The names differ by ``async_`` only: that is how the sync client is generated.
 
 from __future__ import annotations
 
-import asyncio
+import threading
 import time
 import weakref
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from moonsense.errors import MoonsenseError
 
 if TYPE_CHECKING:
+    import asyncio
+
     import httpx2
 
 P = ParamSpec("P")
@@ -20,6 +25,8 @@ T = TypeVar("T")
 
 async def async_sleep(seconds: float) -> None:
     """Let so much time pass."""
+    import asyncio  # noqa: PLC0415 (programs with threads need not load it)
+
     await asyncio.sleep(seconds)
 
 
@@ -30,6 +37,8 @@ def sleep(seconds: float) -> None:
 
 async def async_run(function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
     """Call what blocks, such as work on files, beside the event loop."""
+    import asyncio  # noqa: PLC0415
+
     return await asyncio.to_thread(function, *args, **options)
 
 
@@ -45,3 +54,53 @@ def async_close_when_dropped(owner: object, http: httpx2.AsyncClient) -> None:
 def close_when_dropped(owner: object, http: httpx2.Client) -> None:
     """Close the connections of a client that nobody holds any more: the published ones had no close."""
     weakref.finalize(owner, http.close)
+
+
+@contextmanager
+def async_blocking(client: Any) -> Iterator[Any]:
+    """An AsyncClient for threads beside its event loop; it does nothing more once this is left."""
+    import asyncio  # noqa: PLC0415
+
+    blocking = _Blocking(client, asyncio.get_running_loop())
+    try:
+        yield blocking
+    finally:
+        blocking.ended.set()
+
+
+def blocking(client: Any) -> AbstractContextManager[Any]:
+    """The client, which is for threads already."""
+    return nullcontext(client)
+
+
+class _Blocking:
+    """Calls of an AsyncClient, each waited for in the thread that makes it."""
+
+    def __init__(self, client: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self.ended = threading.Event()
+        self._client = client
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        call = getattr(self._client, name)
+
+        def waited(*args: Any, **options: Any) -> Any:
+            result = call(*args, **options)
+            return self._items(result) if hasattr(result, "__anext__") else self._wait(result)
+
+        return waited
+
+    def _items(self, items: Any) -> Iterator[Any]:
+        end = object()
+        while (item := self._wait(anext(items, end))) is not end:
+            yield item
+
+    def _wait(self, awaitable: Awaitable[T]) -> T:
+        import asyncio  # noqa: PLC0415
+
+        async def wait() -> T:
+            if self.ended.is_set():
+                raise MoonsenseError("the call was given up")
+            return await awaitable
+
+        return asyncio.run_coroutine_threadsafe(wait(), self._loop).result()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from moonsense.client._async.bulk import AsyncBulkCalls
 from moonsense.client._async.cards import AsyncCardCalls
 from moonsense.client._async.checks import AsyncCheckCalls
 from moonsense.client._async.features import AsyncFeatureCalls
@@ -17,6 +18,7 @@ class AsyncClient(
     AsyncJourneyCalls,
     AsyncCheckCalls,
     AsyncPacketCalls,
+    AsyncBulkCalls,
     AsyncFeatureCalls,
     AsyncCardCalls,
     AsyncRecordingCalls,

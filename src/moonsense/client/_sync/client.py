@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from moonsense.client._sync.bulk import BulkCalls
 from moonsense.client._sync.cards import CardCalls
 from moonsense.client._sync.checks import CheckCalls
 from moonsense.client._sync.features import FeatureCalls
@@ -18,6 +19,7 @@ class Client(
     JourneyCalls,
     CheckCalls,
     PacketCalls,
+    BulkCalls,
     FeatureCalls,
     CardCalls,
     RecordingCalls,
