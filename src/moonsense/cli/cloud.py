@@ -82,6 +82,21 @@ def serve(
         int | None,
         typer.Option(min=0, max=65535, help=f"The port to listen on: {_PORT} without it, 0 any free one."),
     ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="The name of the cloud's region, such as us-central1.gcp.")
+    ] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(
+            help="The root domain, for clients that know the region's host only: REGION.data-api.DOMAIN."
+        ),
+    ] = None,
+    tls_cert: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The certificate to serve HTTPS with, in PEM.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The certificate's key, in PEM.")
+    ] = None,
 ) -> None:
     """Serve a cloud until Ctrl-C.
 
@@ -93,7 +108,15 @@ def serve(
     from moonsense.cloud.server import serve as run
     from moonsense.cloud.settings import Settings
 
-    given = {"data_dir": data_dir, "host": host, "port": port}
+    given = {
+        "data_dir": data_dir,
+        "host": host,
+        "port": port,
+        "region": region,
+        "domain": domain,
+        "tls_cert": tls_cert,
+        "tls_key": tls_key,
+    }
     settings = Settings.of(**{name: value for name, value in given.items() if value is not None})
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("moonsense").setLevel(settings.log_level)

@@ -175,7 +175,7 @@ class EmbeddedCloud:
     @property
     def url(self) -> str:
         """Its address, without a final slash."""
-        return f"http://{self.root_domain}"
+        return f"{self._settings.protocol}://{self.root_domain}"
 
     @property
     def data_dir(self) -> Path:
@@ -194,7 +194,7 @@ class EmbeddedCloud:
             environment.SECRET_TOKEN: self.secret_token,
             environment.PUBLIC_TOKEN: self.public_token,
             environment.ROOT_DOMAIN: self.root_domain,
-            environment.PROTOCOL: "http",
+            environment.PROTOCOL: self._settings.protocol,
             environment.DEFAULT_REGION: "",
         }
 

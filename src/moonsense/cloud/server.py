@@ -43,7 +43,7 @@ class Server:
         """The socket is bound here, so the address is known from now on."""
         self._socket = listener or _listen(settings)
         self.port: int = self._socket.getsockname()[1]
-        self.url = f"http://{_reachable(settings.host)}:{self.port}"
+        self.url = f"{settings.protocol}://{_reachable(settings.host)}:{self.port}"
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 CloudApp(settings, store),
@@ -60,6 +60,8 @@ class Server:
                 backlog=settings.backlog,
                 timeout_keep_alive=settings.keep_alive_seconds,
                 timeout_graceful_shutdown=settings.shutdown_seconds,
+                ssl_certfile=settings.tls_cert,
+                ssl_keyfile=settings.tls_key,
             )
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from moonsense.contract import limits
@@ -49,6 +49,12 @@ class Settings(BaseSettings):
 
     domain: str = ""
     """The root domain, when regions have hosts (``<region>.data-api.<domain>``); empty: one host for all."""
+
+    tls_cert: Path | None = None
+    """A PEM file with the certificate and those above it; with it and ``tls_key``, HTTPS is served."""
+
+    tls_key: Path | None = None
+    """The file with the certificate's private key, in PEM."""
 
     region: str = Field(default="local", min_length=1)
     """The name of this cloud's one region."""
@@ -110,6 +116,20 @@ class Settings(BaseSettings):
     gzip_level: int = Field(default=1, ge=0, le=9)
     """How hard a session's archive is compressed; 4 makes it a fifth smaller and takes half as long again."""
 
+    @property
+    def protocol(self) -> str:
+        """What clients speak: ``http`` or ``https``."""
+        return "https" if self.tls_cert else "http"
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Settings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("tls_cert and tls_key go together")
+        for path in (self.tls_cert, self.tls_key):
+            if path is not None and not path.is_file():
+                raise ValueError(f"there is no file {path}")
+        return self
+
     @classmethod
     def of(cls, **values: object) -> Settings:
         """Settings from arguments and environment. Raises ConfigurationError naming what cannot be."""
@@ -117,7 +137,10 @@ class Settings(BaseSettings):
             return cls(**values)  # type: ignore[arg-type]
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
-            name = ".".join(map(str, first["loc"])) or "settings"
+            reason = first["msg"].removeprefix("Value error, ")
+            if not first["loc"]:  # about several settings, which the reason names
+                raise ConfigurationError(f"cloud settings: {reason}") from None
+            name = ".".join(map(str, first["loc"]))
             raise ConfigurationError(
-                f"cloud setting {name}: {first['msg']} (also MOONSENSE_CLOUD_{name.upper()})"
+                f"cloud setting {name}: {reason} (also MOONSENSE_CLOUD_{name.upper()})"
             ) from None
