@@ -1,0 +1,283 @@
+# Made from tests/client/_async/test_faults.py by scripts/generate_sync.py: do not edit.
+# ruff: noqa: SIM117
+"""Every kind of call through a network that fails: the right result or one of our errors, in time."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import tarfile
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.faults import WELL, Fault, FaultProxy
+from support.wire import Received, Reply, WireServer, connect, reply
+
+from moonsense.client import Client
+from moonsense.codec import json
+from moonsense.codec.frames import frame
+from moonsense.errors import (
+    ConnectionFailed,
+    MoonsenseError,
+    RateLimitError,
+    RequestTimeout,
+    ServerError,
+)
+from moonsense.models.bundle_v2_pb2 import Bundle, SealedBundle
+from moonsense.models.common_v2_pb2 import TokenSelfResponse
+from moonsense.models.data_plane_v2_pb2 import Card
+
+BUNDLES = [SealedBundle(session_id="s", bundle=Bundle(index=index)) for index in (1, 2)]
+NDJSON = b"".join(map(json.write_line, BUNDLES))
+FRAMES = b"".join(frame(bundle.SerializeToString()) for bundle in BUNDLES)
+CAPTURE = b"\xa1\xb2\xc3\xd4" * 8
+
+
+def archive(content: bytes) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        info = tarfile.TarInfo("one")
+        info.size = len(content)
+        tar.addfile(info, io.BytesIO(content))
+    return gzip.compress(out.getvalue(), mtime=0)
+
+
+SESSIONS = {"sessions": [{"session_id": "a"}, {"session_id": "b"}], "pagination": {"current_page": 1}}
+TAR = {"content_type": "application/octet-stream"}
+
+
+def listed(items: Generator[Any]) -> list[Any]:
+    return list(items)
+
+
+def downloaded(client: Client, folder: Path) -> bytes:
+    """The file that a download makes, which replaces another; a failed one leaves nothing."""
+    target = folder / "session.json"
+    target.write_bytes(b"before")
+    try:
+        client.download_session("s", target)
+    except MoonsenseError:
+        assert target.read_bytes() == b"before"
+        raise
+    finally:
+        assert names(folder) == [target]
+    return target.read_bytes()
+
+
+def names(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
+@dataclass(frozen=True)
+class Call:
+    """A kind of call: how it is made, what the cloud answers, and the right result."""
+
+    make: Callable[[Client, Path], Any]
+    answer: Reply
+    right: Any
+
+
+CALLS = {
+    "a list": Call(
+        lambda client, _: listed(session.session_id for session in client.list_sessions()),
+        reply(SESSIONS),
+        ["a", "b"],
+    ),
+    "a list, chunked": Call(
+        lambda client, _: listed(session.session_id for session in client.list_sessions()),
+        reply(SESSIONS, chunked=True),
+        ["a", "b"],
+    ),
+    "a message in protobuf": Call(
+        lambda client, _: client.whoami(),
+        reply(TokenSelfResponse(app_id="a").SerializeToString(), content_type="application/x-protobuf"),
+        TokenSelfResponse(app_id="a"),
+    ),
+    "a deletion": Call(lambda client, _: client.delete_session("s"), reply({}), None),
+    "a creation": Call(
+        lambda client, _: client.create_card("s", "T", "D"), reply({"card_id": "c"}), Card(card_id="c")
+    ),
+    "frames": Call(
+        lambda client, _: listed(client.read_session("s")),
+        reply(FRAMES, content_type="application/x-protobuf-delimited"),
+        BUNDLES,
+    ),
+    "frames that can be gone on with": Call(
+        lambda client, _: listed(client.read_session("s")),
+        reply(FRAMES, content_type="application/x-protobuf-delimited", etag='"one"'),
+        BUNDLES,
+    ),
+    "a chunk in gzip": Call(
+        lambda client, _: listed(client.read_chunk("s", "c")),
+        reply(gzip.compress(NDJSON, mtime=0), content_type="application/x-ndjson", content_encoding="gzip"),
+        BUNDLES,
+    ),
+    "ndjson, chunked": Call(
+        lambda client, _: listed(client.read_session("s")),
+        reply(NDJSON, content_type="application/x-ndjson", chunked=True),
+        BUNDLES,
+    ),
+    "tar.gz": Call(
+        lambda client, _: listed(client.read_session("s")), reply(archive(NDJSON), **TAR), BUNDLES
+    ),
+    "a download": Call(downloaded, reply(archive(NDJSON), chunked=True, **TAR), NDJSON),
+}
+
+
+@dataclass
+class Line:
+    """A client, the proxy that it talks through, and the call to make."""
+
+    call: Call
+    proxy: FaultProxy
+    folder: Path
+    server: WireServer
+
+    @property
+    def size(self) -> int:
+        return len(self.call.answer.data)
+
+    def outcome(self, client: Client) -> MoonsenseError | None:
+        """The error of the call; without one the result is right."""
+        try:
+            result = self.call.make(client, self.folder)
+        except MoonsenseError as error:
+            return error
+        assert result == self.call.right
+        return None
+
+
+@pytest.fixture(params=CALLS)
+def line(request: Any, tmp_path: Path) -> Iterator[Line]:
+    call = CALLS[request.param]
+
+    def answer(received: Received) -> Reply:
+        """The whole or, for what has a tag, the part that is asked for."""
+        wanted = received.headers.get("range", "")
+        head, _, body = call.answer.data.partition(b"\r\n\r\n")
+        if not wanted or b"etag" not in head:
+            return call.answer
+        start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        return reply(
+            body[start:],
+            206,
+            content_type="application/x-protobuf-delimited",
+            etag='"one"',
+            content_range=f"bytes {start}-{len(body) - 1}/{len(body)}",
+        )
+
+    with WireServer(answer) as server, FaultProxy(server.root_domain) as proxy:
+        yield Line(call, proxy, tmp_path, server)
+
+
+def test_without_a_fault(line: Line) -> None:
+    with connect(Client, line.proxy) as client:
+        assert line.outcome(client) is None
+    assert line.proxy.answers == [line.size]
+
+
+def test_a_cut_at_any_byte_is_an_error(line: Line) -> None:
+    line.proxy.set(Fault(cut=length) for length in range(line.size))
+    with connect(Client, line.proxy, tries=1) as client:
+        for length in range(line.size):
+            assert line.outcome(client) is not None, length
+
+
+def test_a_cut_at_any_byte_is_got_over(line: Line) -> None:
+    line.proxy.set(fault for length in range(line.size) for fault in (Fault(cut=length), WELL))
+    with connect(Client, line.proxy, tries=2) as client:
+        for length in range(line.size):
+            assert line.outcome(client) is None, length
+    assert line.proxy.requests == 2 * line.size
+
+
+def test_a_reset_is_an_error_or_got_over(line: Line) -> None:
+    places = [*range(0, line.size, 13), line.size]
+    line.proxy.set(Fault(cut=length, reset=True) for length in places)
+    with connect(Client, line.proxy, tries=1) as client:
+        for length in places[:-1]:
+            assert line.outcome(client) is not None, length
+    line.proxy.set(fault for length in places for fault in (Fault(cut=length, reset=True), WELL))
+    with connect(Client, line.proxy, tries=3) as client:
+        for length in places:
+            assert line.outcome(client) is None, length
+
+
+def test_garbage_at_any_byte_is_an_error_or_what_it_should_be(line: Line) -> None:
+    places = range(0, line.size, 3)
+    line.proxy.set(Fault(garbage=place) for place in places)
+    with connect(Client, line.proxy, tries=1) as client:
+        for place in places:
+            assert line.outcome(client) is not None, place
+
+
+def test_nothing_but_garbage(line: Line) -> None:
+    line.proxy.set([Fault(instead=bytes(range(256)) * 4, cut=1024)])
+    with connect(Client, line.proxy, tries=2) as client:
+        assert line.outcome(client) is not None
+
+
+def test_a_slow_network_is_waited_for(line: Line) -> None:
+    line.proxy.set([Fault(late=0.1), Fault(drip=16, pause=0.001)])
+    with connect(Client, line.proxy) as client:
+        for _ in range(2):
+            assert line.outcome(client) is None
+
+
+def test_a_drip_ends_with_the_deadline(line: Line) -> None:
+    """A byte now and then keeps no call for ever, although none is late."""
+    line.proxy.set([Fault(drip=1, pause=0.05)])
+    with connect(Client, line.proxy, timeout=10, deadline=0.4) as client:
+        started = time.monotonic()
+        assert isinstance(line.outcome(client), RequestTimeout)
+        assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("options", [{"timeout": 0.2, "tries": 2}, {"timeout": 60, "deadline": 0.4}])
+def test_a_server_that_never_answers_is_a_timeout(line: Line, options: dict[str, Any]) -> None:
+    line.proxy.set([Fault(silent=True)])
+    with connect(Client, line.proxy, **options) as client:
+        started = time.monotonic()
+        assert isinstance(line.outcome(client), RequestTimeout)
+        assert time.monotonic() - started < 5
+
+
+def test_a_server_that_once_did_not_answer_is_got_over(line: Line) -> None:
+    line.proxy.set([Fault(silent=True), WELL])
+    with connect(Client, line.proxy, timeout=0.3) as client:
+        assert line.outcome(client) is None
+
+
+@pytest.mark.parametrize(("status", "kind"), [(429, RateLimitError), (503, ServerError)])
+def test_a_storm_of_refusals(line: Line, status: int, kind: type[MoonsenseError]) -> None:
+    refusal = Fault(instead=reply({"message": "later"}, status, retry_after="0.1").data)
+    line.proxy.set([refusal, refusal, WELL])
+    with connect(Client, line.proxy, tries=3) as client:
+        started = time.monotonic()
+        assert line.outcome(client) is None
+        assert time.monotonic() - started >= 0.2
+        line.proxy.set([refusal])
+        error = line.outcome(client)
+    assert isinstance(error, kind)
+    assert error.detail == "later"
+    assert line.proxy.requests == 6
+
+
+def test_a_storm_ends_with_the_deadline(line: Line) -> None:
+    line.proxy.set([Fault(instead=reply({}, 503, retry_after="0.2").data)])
+    with connect(Client, line.proxy, tries=1_000, deadline=0.5) as client:
+        started = time.monotonic()
+        assert isinstance(line.outcome(client), (ServerError, RequestTimeout))
+        assert time.monotonic() - started < 5
+
+
+def test_nobody_is_there(line: Line) -> None:
+    with FaultProxy(line.server.root_domain) as gone:
+        pass
+    with pytest.raises(ConnectionFailed):
+        with connect(Client, gone, tries=2) as client:
+            line.call.make(client, line.folder)
