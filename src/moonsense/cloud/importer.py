@@ -1,7 +1,7 @@
 """Take recordings of the on-disk layout into a cloud, as if they had been recorded there.
 
 ``<root>/<day>/[<journey or client session group>/]<session>/`` with
-``metadata.json`` and ``raw_sealed_bundles.json``. Ids, ``created_at``, labels,
+``metadata.json``, ``raw_sealed_bundles.json`` and maybe ``packets.pcap``. Ids, ``created_at``, labels,
 ``server_time_millis`` and the order of the bundles are kept; a session that is
 there already is left alone, so importing twice changes nothing.
 """
@@ -15,9 +15,12 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from moonsense.clock import event_bounds_millis, server_time_micros
-from moonsense.cloud.catalog import chunks, sessions
+from moonsense.cloud import pcap
+from moonsense.cloud.catalog import captures, chunks, sessions, values
+from moonsense.cloud.catalog.captures import CaptureRow
 from moonsense.cloud.catalog.log import Ranges, Received
-from moonsense.cloud.objects import chunk_keys
+from moonsense.cloud.ingest import client_features
+from moonsense.cloud.objects import capture_key, chunk_keys
 from moonsense.cloud.renditions import render
 from moonsense.cloud.sealer import chunk_row
 from moonsense.cloud.store import Store, now_micros
@@ -28,9 +31,11 @@ from moonsense.contract.ids import is_id, new_id
 from moonsense.errors import DataError
 from moonsense.models.bundle_v2_pb2 import SealedBundle
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
+from moonsense.models.feature_pb2 import Feature
 
 METADATA = "metadata.json"
 BUNDLES = "raw_sealed_bundles.json"
+PACKETS = "packets.pcap"
 
 _PIECE_BYTES = 1024 * 1024
 _ANNOUNCED_MICROS = 24 * 3600 * 1_000_000
@@ -101,6 +106,7 @@ def _import(store: Store, project_id: str, session: Session, path: Path) -> int 
     rows: list[tuple[chunks.ChunkRow, Ranges]] = []
     received: list[Received] = []
     objects: list[str] = []
+    features: dict[str, Feature] = {}
     for bundles in _slices(path, store.folder.settings.seal_bundles, store.folder.settings.seal_bytes):
         chunk_id = new_id()
         keys = chunk_keys(project_id, session.session_id, chunk_id)
@@ -114,6 +120,10 @@ def _import(store: Store, project_id: str, session: Session, path: Path) -> int 
         indexes = Ranges(tally.bundle_index for tally in tallies)
         rows.append((chunk_row(chunk_id, rendered, len(bundles), tallies[-1].received_at), indexes))
         received += tallies
+        features |= client_features(payloads)
+    captured = _store_capture(store, project_id, session.session_id, path.with_name(PACKETS))
+    if captured:
+        objects.append(captured.object_key)
 
     message = _with_counters(session, received)
     created_at = session.created_at.ToMicroseconds()
@@ -126,6 +136,9 @@ def _import(store: Store, project_id: str, session: Session, path: Path) -> int 
         key = sessions.create(connection, project_id, session.app_id, message, created_at)
         for row, indexes in rows:
             chunks.add(connection, key, row, indexes)
+        values.add_client_features(connection, key, features)
+        if captured:
+            captures.add(connection, key, captured)
         if not chunks.adopt(connection, objects):
             raise ValueError("the import took so long that its objects were swept away; import again")
         return True
@@ -133,7 +146,18 @@ def _import(store: Store, project_id: str, session: Session, path: Path) -> int 
     return len(received) if store.folder.write_now(commit) else None
 
 
-def _announce(store: Store, keys: tuple[str, str]) -> None:
+def _store_capture(store: Store, project_id: str, session_id: str, path: Path) -> CaptureRow | None:
+    """Store a recording's packet capture, if it has one."""
+    if not path.is_file():
+        return None
+    capture = pcap.read(path.read_bytes())
+    key = capture_key(project_id, session_id, new_id())
+    _announce(store, (key,))
+    store.folder.objects.put(key, capture.records)
+    return CaptureRow(key, capture.header, len(capture.records), capture.packets, now_micros())
+
+
+def _announce(store: Store, keys: tuple[str, ...]) -> None:
     due = now_micros() + _ANNOUNCED_MICROS
     store.folder.write_now(lambda connection: chunks.announce(connection, keys, due))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 
 import orjson
 
@@ -15,9 +16,18 @@ from moonsense.contract.counters import count_items
 from moonsense.contract.problems import Problem
 from moonsense.models.bundle_v2_pb2 import SealedBundle
 from moonsense.models.data_plane_v2_sdk_pb2 import BundleCreateRequest
+from moonsense.models.feature_pb2 import Feature
 
 # The key of SealedBundle.bundle (field 1, length-delimited) on the wire.
 _BUNDLE_FIELD = b"\x0a"
+
+
+def client_features(payloads: Iterable[bytes]) -> dict[str, Feature]:
+    """The features that a recording app computed and sent inside bundles; of one name the last counts."""
+    found: dict[str, Feature] = {}
+    for payload in payloads:
+        found.update(SealedBundle.FromString(payload).bundle.features)
+    return found
 
 
 def rows_of(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Mapping
 from typing import TypeVar
 
 from google.protobuf.message import Message
 from sqlalchemy import Column, Connection, Table, delete, insert, select
 
 from moonsense.cloud.catalog.tables import journey_value, session_value
+from moonsense.models.data_plane_v2_pb2 import SessionFeaturesResponse
+from moonsense.models.feature_pb2 import Feature
 
 M = TypeVar("M", bound=Message)
 
@@ -29,6 +32,16 @@ def of_session(connection: Connection, key: int, kind: Kind, message_type: type[
 def of_journey(connection: Connection, key: int, kind: Kind, message_type: type[M]) -> M:
     """What is stored about a journey; an empty message when nothing is."""
     return _read(connection, journey_value, journey_value.c.journey_key, key, kind, message_type)
+
+
+def add_client_features(connection: Connection, key: int, found: Mapping[str, Feature]) -> None:
+    """Add features that came inside bundles to what is stored about a session."""
+    if not found:
+        return
+    present = of_session(connection, key, Kind.FEATURES, SessionFeaturesResponse)
+    for name, feature in found.items():
+        present.client_sdk[name].CopyFrom(feature)
+    set_of_session(connection, key, Kind.FEATURES, present)
 
 
 def set_of_session(connection: Connection, key: int, kind: Kind, message: Message) -> None:

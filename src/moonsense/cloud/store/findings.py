@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from moonsense.cloud.catalog import journeys, sessions, values
+from moonsense.cloud.catalog import journeys, log, sessions, values
 from moonsense.cloud.catalog.answers import Once
 from moonsense.cloud.catalog.values import Kind
+from moonsense.cloud.ingest import client_features
 from moonsense.cloud.store.folder import Folder, of_project, there
 from moonsense.models.data_plane_v2_pb2 import (
     JourneyFeaturesResponse,
@@ -29,7 +30,12 @@ class Findings:
 
         def read(connection: Connection) -> SessionFeaturesResponse:
             key = _session(connection, project_id, session_id)
-            return values.of_session(connection, key, Kind.FEATURES, SessionFeaturesResponse)
+            found = values.of_session(connection, key, Kind.FEATURES, SessionFeaturesResponse)
+            # What the recording app found out comes in bundles; the sealer keeps it.
+            waiting = client_features(row.payload for row in log.read(connection, key))
+            for name, feature in waiting.items():
+                found.client_sdk[name].CopyFrom(feature)
+            return found
 
         found = await self._folder.read(read)
         found.session_id = session_id
