@@ -1,12 +1,26 @@
 """The client: reads sessions out of a Moonsense Cloud and records into one.
 
-``Client`` is for threads, ``AsyncClient`` the same for asyncio.
+``Client`` is for threads, ``AsyncClient`` the same for asyncio. The latter is
+loaded when it is first used: most programs need one of the two.
 """
 
 from __future__ import annotations
 
-from moonsense.client._async.client import AsyncClient
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from moonsense.client._core.options import Timeout, Wire
 from moonsense.client._sync.client import Client
 
+if TYPE_CHECKING:
+    from moonsense.client._async.client import AsyncClient as AsyncClient
+
 __all__ = ["AsyncClient", "Client", "Timeout", "Wire"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "AsyncClient":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = import_module("moonsense.client._async.client").AsyncClient
+    globals()[name] = value
+    return value

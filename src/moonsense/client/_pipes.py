@@ -5,7 +5,6 @@ The names differ by ``Async`` only: that is how the sync client is generated.
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Coroutine
@@ -22,6 +21,8 @@ class AsyncPipe(Generic[T]):
         self._held: deque[tuple[T, int]] = deque()
         self._size = 0
         self._closed = False
+        import asyncio  # noqa: PLC0415 (programs with threads need not load it)
+
         self._changed = asyncio.Condition()
 
     async def put(self, item: T, size: int = 0) -> bool:
@@ -88,11 +89,15 @@ class AsyncJob:
     """A function that runs beside its caller, as a task."""
 
     def __init__(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        import asyncio  # noqa: PLC0415
+
         self._task = asyncio.create_task(function())
 
     async def end(self) -> None:
         """Stop it where it waits, and let it clean up."""
         self._task.cancel()
+        import asyncio  # noqa: PLC0415
+
         await asyncio.wait([self._task])
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from moonsense.client._async.base import AsyncBase
 from moonsense.client._concurrency import async_blocking, async_run
-from moonsense.download import DownloadAllSessions
 
 if TYPE_CHECKING:
     from moonsense.contract.platforms import Platform
@@ -33,6 +32,8 @@ class AsyncBulkCalls(AsyncBase):
 
         ``moonsense.download.DownloadAllSessions`` has arguments and errors in full.
         """
+        from moonsense.download import DownloadAllSessions  # noqa: PLC0415 (few programs need it)
+
         with async_blocking(self) as client:
             await async_run(
                 DownloadAllSessions(client).download,

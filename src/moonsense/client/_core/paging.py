@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
@@ -30,11 +31,6 @@ _REMEMBERED = 100_000
 
 _STALE_PAGES = 100
 """Pages in a row with nothing new, before a list is held to go in circles."""
-
-_LINK = re.compile(r"<([^>]*)>((?:\s*;\s*[^\s=;,]+\s*(?:=\s*(?:\"[^\"]*\"|[^\s;,\"]*))?)*)")
-_REL_NEXT = re.compile(
-    r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next(?=[\s;,]|$))", re.IGNORECASE
-)
 
 T = TypeVar("T")
 
@@ -174,10 +170,21 @@ def _created_at(item: Any) -> int:
     return int(item.created_at.ToMicroseconds())
 
 
+@cache
+def _patterns() -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """A link with its parameters, and the parameter that says where a list goes on."""
+    link = r"<([^>]*)>((?:\s*;\s*[^\s=;,]+\s*(?:=\s*(?:\"[^\"]*\"|[^\s;,\"]*))?)*)"
+    is_next = r";\s*rel\s*=\s*(?:\"(?:[^\"]*\s)?next(?:\s[^\"]*)?\"|next(?=[\s;,]|$))"
+    return re.compile(link), re.compile(is_next, re.IGNORECASE)
+
+
 def next_link(header: str) -> str:
     """The target of ``rel="next"`` in a ``Link`` header (RFC 8288), or ""."""
-    for target, parameters in _LINK.findall(header):
-        if _REL_NEXT.search(parameters):
+    if not header:
+        return ""
+    link, is_next = _patterns()
+    for target, parameters in link.findall(header):
+        if is_next.search(parameters):
             return str(target)
     return ""
 

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from moonsense.client._core.options import Wire
     from moonsense.contract.environment import Address
 
-USER_AGENT = f"moonsense-python/{version()}"
-
 _RECORDING = frozenset({"create_session", "create_bundles"})
 """Routes that only our cloud has, so their bodies may be protobuf."""
 
@@ -101,7 +99,7 @@ class RequestBuilder:
         self._address = address
         self._protobuf = wire != "json"
         self._private = dict(headers or {})
-        self._user_agent = f"{USER_AGENT} {user_agent}".strip()
+        self._user_agent = f"moonsense-python/{version()} {user_agent}".strip()
         # The published service is not known to honour keys.
         self._keyed = address.root_domain != hosts.DEFAULT_ROOT_DOMAIN
 

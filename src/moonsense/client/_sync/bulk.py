@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from moonsense.client._concurrency import blocking, run
 from moonsense.client._sync.base import Base
-from moonsense.download import DownloadAllSessions
 
 if TYPE_CHECKING:
     from moonsense.contract.platforms import Platform
@@ -34,6 +33,8 @@ class BulkCalls(Base):
 
         ``moonsense.download.DownloadAllSessions`` has arguments and errors in full.
         """
+        from moonsense.download import DownloadAllSessions  # noqa: PLC0415 (few programs need it)
+
         with blocking(self) as client:
             run(
                 DownloadAllSessions(client).download,
