@@ -135,7 +135,7 @@ def import_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[P
             folder = tmp_path_factory.mktemp("imported") / "data"
             credentials = admin.init(folder)
             settings = Settings.of(data_dir=folder, seal_bundles=CHUNK_BUNDLES)
-            with closing(Store.open(settings, sealing=False)) as store:
+            with closing(Store.open(settings, serving=False)) as store:
                 report = import_tree(store, root, credentials.project_id)
             assert report.failed == []
             folders = {path.parent.name: path.parent for path in root.rglob("metadata.json")}

@@ -122,7 +122,7 @@ def _check_objects(folder: Path, eventually: Eventually) -> None:
     wanted = {key for keys in chunks for key in keys}
     assert _files(folder) - wanted <= _garbage(folder)
 
-    with closing(Store.open(Settings.of(data_dir=folder), sealing=False)) as store:
+    with closing(Store.open(Settings.of(data_dir=folder), serving=False)) as store:
         store.folder.write_now(lambda connection: connection.execute(update(garbage).values(not_before=0)))
     with closing(Store.open(Settings.of(data_dir=folder))):
         eventually(lambda: _garbage(folder) == set())
@@ -134,13 +134,13 @@ def _chunks(folder: Path) -> dict[tuple[str, str], tuple[str, int]]:
     query = select(
         session.c.project_id, session.c.session_id, chunk.c.chunk_id, chunk.c.md5, chunk.c.ndjson_size
     ).select_from(chunk.join(session))
-    with closing(Store.open(Settings.of(data_dir=folder), sealing=False)) as store:
+    with closing(Store.open(Settings.of(data_dir=folder), serving=False)) as store:
         rows = store.folder.read_now(lambda connection: connection.execute(query).all())
     return {chunk_keys(*row[:3]): (row.md5, row.ndjson_size) for row in rows}
 
 
 def _garbage(folder: Path) -> set[str]:
-    with closing(Store.open(Settings.of(data_dir=folder), sealing=False)) as store:
+    with closing(Store.open(Settings.of(data_dir=folder), serving=False)) as store:
         return store.folder.read_now(
             lambda connection: set(connection.execute(select(garbage.c.object_key)).scalars())
         )

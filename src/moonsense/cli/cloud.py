@@ -289,8 +289,8 @@ def _opened(data_dir: Path) -> Iterator[Store]:
         raise ConfigurationError(
             f"{data_dir} is no cloud yet; make one: moonsense cloud init --data-dir {_quoted(data_dir)}"
         )
-    # Without sealing: that is the server's work.
-    with contextlib.closing(Store.open(Settings.of(data_dir=data_dir), sealing=False)) as store:
+    # Without serving: that is the server's work.
+    with contextlib.closing(Store.open(Settings.of(data_dir=data_dir), serving=False)) as store:
         yield store
 
 

@@ -130,8 +130,8 @@ def _opened(data_dir: Path | str, *, existing: bool = False) -> Iterator[Store]:
     """The store of a folder; with ``existing``, not of one where none was made."""
     if existing and not (Path(data_dir) / "catalog.db").is_file():
         raise ConfigurationError(f"{data_dir} is no cloud yet; make one: moonsense cloud init")
-    # Without sealing: that is the server's work, which may be running.
-    store = Store.open(Settings.of(data_dir=Path(data_dir)), sealing=False)
+    # Without serving: that is the server's work, which may be running.
+    store = Store.open(Settings.of(data_dir=Path(data_dir)), serving=False)
     try:
         yield store
     finally:

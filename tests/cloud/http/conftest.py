@@ -40,7 +40,7 @@ def tenants(running: EmbeddedCloud) -> Iterator[Callable[[], Tenant]]:
     """
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(
-            contextlib.closing(Store.open(Settings.of(data_dir=running.data_dir), sealing=False))
+            contextlib.closing(Store.open(Settings.of(data_dir=running.data_dir), serving=False))
         )
 
         def client(project_id: str, app_id: str, kind: TokenKind) -> httpx2.Client:

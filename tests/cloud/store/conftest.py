@@ -24,8 +24,8 @@ def open_store(settings: Settings) -> Iterator[Callable[..., Store]]:
     """Opens stores on the same folder; all are closed at the end."""
     opened: list[Store] = []
 
-    def open_(*, sealing: bool = True, **changes: object) -> Store:
-        store = Store.open(settings.model_copy(update=changes), sealing=sealing)
+    def open_(*, serving: bool = True, **changes: object) -> Store:
+        store = Store.open(settings.model_copy(update=changes), serving=serving)
         opened.append(store)
         return store
 

@@ -103,7 +103,7 @@ def test_what_belongs_to_another_project_is_refused(store: Store, who: Principal
 
 @pytest.mark.skipif(not RECORDINGS.is_dir(), reason="the real recordings are not beside this checkout")
 def test_every_real_recording_comes_back_line_for_line(open_store: Callable[..., Store]) -> None:
-    store = open_store(seal_bundles=50, sealing=False)
+    store = open_store(seal_bundles=50, serving=False)
     who = make_principal(store)
     report = run(store, RECORDINGS, who)
     folders = {path.parent.name: path.parent for path in RECORDINGS.rglob("metadata.json")}

@@ -19,6 +19,7 @@ from moonsense.cloud.records import Place, Principal, SessionFilters
 from moonsense.cloud.store import Store
 from moonsense.contract.paging import Key
 from moonsense.contract.problems import Problem
+from moonsense.errors import ConfigurationError
 from moonsense.models import Card, Session, SessionLabel
 
 
@@ -36,6 +37,22 @@ def test_migrations_make_the_tables(store: Store) -> None:
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []
     engine.dispose()
+
+
+def test_a_folder_has_one_server(open_store: Callable[..., Store]) -> None:
+    first = open_store()
+    with pytest.raises(ConfigurationError, match="another process serves the data folder"):
+        open_store()
+    beside = open_store(serving=False)  # a command, such as an import
+    assert beside.access.projects() == []
+    first.close()
+    open_store()
+
+
+def test_a_session_without_metadata_and_config_has_none(store: Store, who: Principal) -> None:
+    made = asyncio.run(store.sessions.create(who, Session()))
+    assert not made.HasField("metadata")
+    assert not made.HasField("config")
 
 
 def test_a_commit_is_synced_and_readers_cannot_write(store: Store) -> None:

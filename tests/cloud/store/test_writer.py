@@ -19,7 +19,7 @@ from moonsense.models import BundleCreateRequest, Session
 
 def test_what_waits_is_committed_together(open_store: Callable[..., Store]) -> None:
     """While the writer is held up, requests gather; then one commit takes them all."""
-    store = open_store(sealing=False)
+    store = open_store(serving=False)
     who = make_principal(store)
 
     async def run() -> int:

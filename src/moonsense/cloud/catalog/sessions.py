@@ -50,7 +50,11 @@ def owner(connection: Connection, key: int) -> tuple[str, str] | None:
 
 def create(connection: Connection, project_id: str, app_id: str, message: Session, created_at: int) -> int:
     """Store a session with its labels; gives its key. The id must be free."""
-    document = Session(metadata=message.metadata, config=message.config, cdfs=message.cdfs)
+    document = Session(cdfs=message.cdfs)
+    if message.HasField("metadata"):
+        document.metadata.CopyFrom(message.metadata)
+    if message.HasField("config"):
+        document.config.CopyFrom(message.config)
     if message.HasField("circle"):
         document.circle.CopyFrom(message.circle)
     if message.HasField("oldest_event"):

@@ -42,16 +42,14 @@ class Store:
         self.captures = Captures(folder)
 
     @classmethod
-    def open(cls, settings: Settings, *, sealing: bool = True) -> Store:
+    def open(cls, settings: Settings, *, serving: bool = True) -> Store:
         """Open a data folder, made when it is missing; what a crash left under way is finished.
 
-        Without ``sealing`` nothing is turned into chunks: for the commands that
-        look into a folder which a server may have open.
+        Without ``serving`` nothing is turned into chunks: for the commands that
+        look into a folder which a server may have open. Raises
+        ConfigurationError when another process serves the folder.
         """
-        folder = Folder(settings)
-        if sealing:
-            folder.sealer.start()
-        return cls(folder)
+        return cls(Folder(settings, serving=serving))
 
     def close(self) -> None:
         """Finish what is under way and let go of the folder."""

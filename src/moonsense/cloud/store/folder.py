@@ -24,6 +24,7 @@ from moonsense.cloud.catalog.log import LogRow
 from moonsense.cloud.catalog.migrate import migrate
 from moonsense.cloud.catalog.sessions import SessionRef
 from moonsense.cloud.catalog.writer import Writer
+from moonsense.cloud.lock import FolderLock
 from moonsense.cloud.objects import Objects
 from moonsense.cloud.renderer import Renderer
 from moonsense.cloud.renditions import render
@@ -46,9 +47,11 @@ def now_micros() -> int:
 class Folder:
     """The catalog and the objects of a data folder, with the threads that write them."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, serving: bool) -> None:
+        """Open it; ``serving`` takes its lock and seals what is in the log."""
         self.settings = settings
         settings.data_dir.mkdir(parents=True, exist_ok=True)
+        self._lock = FolderLock(settings.data_dir) if serving else None
         path = settings.data_dir / "catalog.db"
         self._write_engine = connect(path, writing=True)
         migrate(self._write_engine)
@@ -69,6 +72,9 @@ class Folder:
             self.renderer.render if self.renderer else render,
         )
 
+        if serving:
+            self.sealer.start()
+
     def _received(self, rows: list[LogRow]) -> None:
         self.sealer.received(rows)
 
@@ -84,6 +90,8 @@ class Folder:
         self._readers.shutdown(wait=True)
         self._read_engine.dispose()
         self._write_engine.dispose()
+        if self._lock:
+            self._lock.release()
 
     async def read(self, query: Callable[[Connection], T]) -> T:
         """What a query gives."""
