@@ -32,6 +32,7 @@ WORDS = [
         (r"^pytestmark = pytest\.mark\.anyio\n", ""),
         (r"^# ruff: noqa: ASYNC.*\n", ""),
         (r"\bAwaitable\[(\w+)\]", r"\1"),
+        (r"\bCoroutine\[Any, Any, (\w+\[\w+\])\]", r"\1"),
         (r"\basync (def|for|with)\b", r"\1"),
         (r"\bawait ", ""),
         (r"\basync_(\w+)", r"\1"),

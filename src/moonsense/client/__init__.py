@@ -10,12 +10,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from moonsense.client._core.options import Timeout, Wire
+from moonsense.client._core.raw import RawResponse
 from moonsense.client._sync.client import Client
 
 if TYPE_CHECKING:
     from moonsense.client._async.client import AsyncClient as AsyncClient
 
-__all__ = ["AsyncClient", "Client", "Timeout", "Wire"]
+__all__ = ["AsyncClient", "Client", "RawResponse", "Timeout", "Wire"]
 
 
 def __getattr__(name: str) -> object:

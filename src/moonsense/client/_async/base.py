@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 from moonsense.client._async.listing import AsyncListing
 from moonsense.client._async.pool import AsyncPool
 from moonsense.client._async.transport import AsyncTransport
+from moonsense.client._core.answers import Answer
 from moonsense.client._core.arguments import checked_limit
 from moonsense.client._core.deadlines import Deadline
 from moonsense.client._core.memory import Memory, checked_region
@@ -190,6 +191,10 @@ class AsyncBase:
             deadline=checked_deadline(options["deadline"]),
         )
         return self._copy(_transport=transport, _recipe=recipe, tries=policy.tries)
+
+    def _noting(self, note: Callable[[Answer], None]) -> Self:
+        """The same client, which calls ``note`` with each answer that succeeds."""
+        return self._copy(_transport=self._transport.with_options(note=note))
 
     def _copy(self, **changes: object) -> Self:
         """This client with some attributes changed."""

@@ -8,6 +8,7 @@ from moonsense.client._async.checks import AsyncCheckCalls
 from moonsense.client._async.features import AsyncFeatureCalls
 from moonsense.client._async.journeys import AsyncJourneyCalls
 from moonsense.client._async.packets import AsyncPacketCalls
+from moonsense.client._async.raw import AsyncRawCalls
 from moonsense.client._async.recording import AsyncRecordingCalls
 from moonsense.client._async.regions import AsyncRegionCalls
 from moonsense.client._async.sessions import AsyncSessionCalls
@@ -33,3 +34,8 @@ class AsyncClient(
     Every error is a ``moonsense.errors.MoonsenseError``, which is a
     RuntimeError; wrong arguments are TypeErrors and ValueErrors.
     """
+
+    @property
+    def with_raw_response(self) -> AsyncRawCalls:
+        """The same calls, each giving the answer's status, headers and body beside its message."""
+        return AsyncRawCalls(self)

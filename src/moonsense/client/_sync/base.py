@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from google.protobuf.message import Message
 
+from moonsense.client._core.answers import Answer
 from moonsense.client._core.arguments import checked_limit
 from moonsense.client._core.deadlines import Deadline
 from moonsense.client._core.memory import Memory, checked_region
@@ -191,6 +192,10 @@ class Base:
             deadline=checked_deadline(options["deadline"]),
         )
         return self._copy(_transport=transport, _recipe=recipe, tries=policy.tries)
+
+    def _noting(self, note: Callable[[Answer], None]) -> Self:
+        """The same client, which calls ``note`` with each answer that succeeds."""
+        return self._copy(_transport=self._transport.with_options(note=note))
 
     def _copy(self, **changes: object) -> Self:
         """This client with some attributes changed."""

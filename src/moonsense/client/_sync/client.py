@@ -9,6 +9,7 @@ from moonsense.client._sync.checks import CheckCalls
 from moonsense.client._sync.features import FeatureCalls
 from moonsense.client._sync.journeys import JourneyCalls
 from moonsense.client._sync.packets import PacketCalls
+from moonsense.client._sync.raw import RawCalls
 from moonsense.client._sync.recording import RecordingCalls
 from moonsense.client._sync.regions import RegionCalls
 from moonsense.client._sync.sessions import SessionCalls
@@ -34,3 +35,8 @@ class Client(
     Every error is a ``moonsense.errors.MoonsenseError``, which is a
     RuntimeError; wrong arguments are TypeErrors and ValueErrors.
     """
+
+    @property
+    def with_raw_response(self) -> RawCalls:
+        """The same calls, each giving the answer's status, headers and body beside its message."""
+        return RawCalls(self)
