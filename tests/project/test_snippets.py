@@ -55,7 +55,13 @@ class Terminal:
     @property
     def environment(self) -> dict[str, str]:
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return {**os.environ, "PATH": path, "MOONSENSE_CLOUD_PORT": "0", **self.variables}
+        # The reader's make is not run by the one that runs the tests.
+        own = {
+            name: value
+            for name, value in os.environ.items()
+            if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")
+        }
+        return {**own, "PATH": path, "MOONSENSE_CLOUD_PORT": "0", **self.variables}
 
     def run(self, command: list[str | Path], *, code: int = 0, cwd: Path | None = None) -> str:
         """Run something to its end; its standard output."""
