@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import struct
 import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
-from support.wire import WireServer, connect, reply
+from support.wire import Received, Reply, WireServer, connect, reply
 
 from moonsense.client import AsyncClient, Client
 from moonsense.client._core import bundles as core
@@ -18,7 +20,13 @@ from moonsense.codec.frames import frame
 from moonsense.contract.ids import new_id
 from moonsense.errors import AuthenticationError, NotFoundError, PermissionDeniedError, UnprocessableError
 from moonsense.models.bundle_v2_pb2 import Accelerometer, Bundle, Clock, SealedBundle
+from moonsense.models.data_plane_v2_pb2 import (
+    JourneyFeaturesResponse,
+    SessionFeaturesResponse,
+    SignalsResponse,
+)
 from moonsense.models.data_plane_v2_sdk_pb2 import Session, SessionLabel, SessionMetadata
+from moonsense.models.journey_feedback_pb2 import JourneyFeedback
 
 if TYPE_CHECKING:
     from moonsense.cloud.embed import EmbeddedCloud
@@ -218,3 +226,96 @@ def test_memory_does_not_grow_with_the_session(wire: str) -> None:
             tracemalloc.stop()
     assert len(body) > 16_000_000
     assert peak < 2_000_000
+
+
+@pytest.fixture
+def journey(recording_client: Client) -> Session:
+    """A session of a journey of its own."""
+    return recording_client.create_session(
+        Session(
+            metadata=SessionMetadata(platform="WEB"), journey_id=new_id(), labels=[SessionLabel(name="a")]
+        )
+    )
+
+
+def test_journeys_and_feedback(either_client: Client, journey: Session) -> None:
+    name = journey.journey_id
+    assert name in [found.journey_id for found in either_client.list_journeys(platforms=["web"])]
+    detail = either_client.describe_journey(name)
+    assert [session.session_id for session in detail.sessions] == [journey.session_id]
+    either_client.add_journey_feedback(name, {"fraud_feedback": {"is_fraud": True, "fraud_reason": "r"}})
+    either_client.add_journey_feedback(name, JourneyFeedback(chargeback_feedback={"is_chargeback": True}))
+    feedback = either_client.get_journey_feedback(name)
+    assert (feedback.fraud_feedback.fraud_reason, feedback.chargeback_feedback.is_chargeback) == ("r", True)
+    assert either_client.add_journey_feedback(name, {}).fraud_feedback.is_fraud
+    with pytest.raises(NotFoundError):
+        either_client.describe_journey("nothing")
+
+
+def test_journeys_page_by_page(cloud: EmbeddedCloud, client: Client) -> None:
+    with Client(cloud.public_token, cloud.root_domain, "http", "") as recording:
+        made = [recording.create_session(Session(journey_id=new_id())).journey_id for _ in range(7)]
+    found = [journey.journey_id for journey in client.list_journeys(2)]
+    assert found[:7] == made[::-1]
+    assert len(found) == len(set(found))
+    assert [journey.journey_id for journey in client.list_journeys(limit=3)] == made[:3:-1]
+
+
+def test_features_and_signals(either_client: Client, journey: Session) -> None:
+    features = {"speed": {"double_list": {"value": [1.5, 2.5]}}}
+    name = journey.session_id
+    either_client.set_session_features(name, SessionFeaturesResponse(client_sdk=features))
+    found = either_client.list_session_features(name)
+    assert list(found.client_sdk["speed"].double_list.value) == [1.5, 2.5]
+    either_client.set_journey_features(journey.journey_id, JourneyFeaturesResponse(cloud_network=features))
+    found_of_journey = either_client.list_journey_features(journey.journey_id, region="")
+    assert list(found_of_journey.cloud_network["speed"].double_list.value) == [1.5, 2.5]
+    either_client.set_session_signals(name, SignalsResponse(os={"predicted_os_family": "iOS"}))
+    assert either_client.list_session_signals(name).os.predicted_os_family == "iOS"
+
+
+def test_packets(either_client: Client, recording_client: Client, journey: Session, tmp_path: Path) -> None:
+    header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    capture = header + struct.pack("<IIII", 1, 2, 4, 4) + b"pack"
+    answer = recording_client.upload_pcap_data(journey.session_id, capture)
+    assert answer.sessionId == journey.session_id
+    either_client.download_pcap_data(journey.session_id, tmp_path / "packets.pcap")
+    assert (tmp_path / "packets.pcap").read_bytes() == capture
+    with pytest.raises(UnprocessableError):
+        recording_client.upload_pcap_data(journey.session_id, b"no capture at all, whatever it says")
+
+
+def test_single_labels(either_client: Client, journey: Session) -> None:
+    name = journey.session_id
+
+    def labels() -> list[str]:
+        return sorted(label.name for label in either_client.describe_session(name).labels)
+
+    either_client.add_session_labels(name, ["b", "a", "c"])
+    assert labels() == ["a", "b", "c"]
+    either_client.remove_session_labels(name, ["a", "z"])
+    assert labels() == ["b", "c"]
+    with pytest.raises(NotFoundError):
+        either_client.add_session_labels("nothing", ["a"])
+
+
+def test_a_card_whose_answer_is_lost_is_there_once(
+    cloud: EmbeddedCloud, client: Client, journey: Session
+) -> None:
+    """Over a proxy that does what is asked and then loses the first answers."""
+    lost = [True, True]
+    with httpx2.Client() as direct:
+
+        def answer(request: Received) -> Reply:
+            headers = {k: v for k, v in request.headers.items() if k not in ("host", "content-length")}
+            url = f"{cloud.url}{request.target}"
+            done = direct.request(request.method, url, content=request.body, headers=headers)
+            if lost:
+                lost.pop()
+                return Reply(b"", close=True)
+            return reply(done.content, done.status_code, content_type=done.headers["content-type"])
+
+        with WireServer(answer) as proxy, Client(cloud.secret_token, proxy.root_domain, "http", "") as losing:
+            card = losing.create_card(journey.session_id, "T", "D")
+    assert lost == []
+    assert [found.card_id for found in client.list_cards(journey.session_id)] == [card.card_id]
