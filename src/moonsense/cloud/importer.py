@@ -14,12 +14,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from moonsense.clock import event_bounds_millis, server_time_micros
+from moonsense.clock import server_time_micros
 from moonsense.cloud import pcap
 from moonsense.cloud.catalog import captures, chunks, sessions, values
 from moonsense.cloud.catalog.captures import CaptureRow
 from moonsense.cloud.catalog.log import Ranges, Received
-from moonsense.cloud.ingest import client_features
+from moonsense.cloud.contents import Contents
 from moonsense.cloud.objects import capture_key, chunk_keys
 from moonsense.cloud.renditions import render
 from moonsense.cloud.sealer import chunk_row
@@ -31,7 +31,6 @@ from moonsense.contract.ids import is_id, new_id
 from moonsense.errors import DataError
 from moonsense.models.bundle_v2_pb2 import SealedBundle
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
-from moonsense.models.feature_pb2 import Feature
 
 METADATA = "metadata.json"
 BUNDLES = "raw_sealed_bundles.json"
@@ -97,16 +96,16 @@ def _session(path: Path) -> Session:
 
 def _import(store: Store, project_id: str, session: Session, path: Path) -> int | None:
     """Import one session; gives its bundles, or None when it is there already."""
-    found = store.folder.read_now(lambda connection: sessions.find(connection, session.session_id))
-    if found is not None:
-        if found.project_id != project_id:
+    present = store.folder.read_now(lambda connection: sessions.find(connection, session.session_id))
+    if present is not None:
+        if present.project_id != project_id:
             raise ValueError(f"session {session.session_id} belongs to another project")
         return None
 
     rows: list[tuple[chunks.ChunkRow, Ranges]] = []
     received: list[Received] = []
     objects: list[str] = []
-    features: dict[str, Feature] = {}
+    found = Contents()
     for bundles in _slices(path, store.folder.settings.seal_bundles, store.folder.settings.seal_bytes):
         chunk_id = new_id()
         keys = chunk_keys(project_id, session.session_id, chunk_id)
@@ -120,12 +119,12 @@ def _import(store: Store, project_id: str, session: Session, path: Path) -> int 
         indexes = Ranges(tally.bundle_index for tally in tallies)
         rows.append((chunk_row(chunk_id, rendered, len(bundles), tallies[-1].received_at), indexes))
         received += tallies
-        features |= client_features(payloads)
+        found.join(rendered.contents)
     captured = _store_capture(store, project_id, session.session_id, path.with_name(PACKETS))
     if captured:
         objects.append(captured.object_key)
 
-    message = _with_counters(session, received)
+    message = _with_counters(session, received, found)
     created_at = session.created_at.ToMicroseconds()
 
     def commit(connection: Connection) -> bool:
@@ -136,7 +135,7 @@ def _import(store: Store, project_id: str, session: Session, path: Path) -> int 
         key = sessions.create(connection, project_id, session.app_id, message, created_at)
         for row, indexes in rows:
             chunks.add(connection, key, row, indexes)
-        values.add_client_features(connection, key, features)
+        values.add_client_features(connection, key, found.features)
         if captured:
             captures.add(connection, key, captured)
         if not chunks.adopt(connection, objects):
@@ -182,19 +181,16 @@ def _slices(path: Path, most_bundles: int, most_bytes: int) -> Iterator[list[Sea
 
 def _tally(sealed: SealedBundle) -> Received:
     """What a bundle adds to its session's numbers."""
-    bounds = event_bounds_millis(sealed.bundle)
     return Received(
         seq=0,
         bundle_index=sealed.bundle.index,
         received_at=server_time_micros(sealed.server_time_millis),
         counts=count_items(sealed.bundle),
-        oldest_event=None if bounds is None else bounds[0] * 1000,
-        newest_event=None if bounds is None else bounds[1] * 1000,
         payload=b"",
     )
 
 
-def _with_counters(session: Session, received: list[Received]) -> Session:
+def _with_counters(session: Session, received: list[Received], found: Contents) -> Session:
     """The session with counters that its bundles bear out.
 
     The recording's own counters stay where their totals agree with the bundles,
@@ -204,6 +200,7 @@ def _with_counters(session: Session, received: list[Received]) -> Session:
     """
     counted = Session()
     sessions.add_tallies(counted, received)
+    found.widen(counted)
     message = Session()
     message.CopyFrom(session)
     for name, counter in counted.counters.items():

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 
 import orjson
 
-from moonsense.clock import event_bounds_millis
 from moonsense.cloud.catalog.log import LogRow
 from moonsense.cloud.catalog.sessions import SessionRef
 from moonsense.cloud.records import Principal
@@ -16,18 +14,9 @@ from moonsense.contract.counters import count_items
 from moonsense.contract.problems import Problem
 from moonsense.models.bundle_v2_pb2 import SealedBundle
 from moonsense.models.data_plane_v2_sdk_pb2 import BundleCreateRequest
-from moonsense.models.feature_pb2 import Feature
 
 # The key of SealedBundle.bundle (field 1, length-delimited) on the wire.
 _BUNDLE_FIELD = b"\x0a"
-
-
-def client_features(payloads: Iterable[bytes]) -> dict[str, Feature]:
-    """The features that a recording app computed and sent inside bundles; of one name the last counts."""
-    found: dict[str, Feature] = {}
-    for payload in payloads:
-        found.update(SealedBundle.FromString(payload).bundle.features)
-    return found
 
 
 def rows_of(
@@ -59,15 +48,12 @@ def rows_of(
             raise Problem(
                 422, f"a bundle may hold {max_items} items, this one has {items}", f"bundles[{position}]"
             )
-        bounds = event_bounds_millis(bundle)
         rows.append(
             LogRow(
                 session_key=session.key,
                 bundle_index=bundle.index,
                 received_at=now,
                 counts=orjson.dumps(counts),
-                oldest_event=None if bounds is None else bounds[0] * 1000,
-                newest_event=None if bounds is None else bounds[1] * 1000,
                 final=bundle.is_final_bundle,
                 payload=_BUNDLE_FIELD + frame(bundle.SerializeToString()) + envelope,
             )

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
+from moonsense.cloud.contents import Contents
 from moonsense.codec.frames import frame
 from moonsense.codec.json import write_line
 from moonsense.models.bundle_v2_pb2 import SealedBundle
@@ -30,6 +31,7 @@ class Rendered:
     ndjson_size: int
     ndjson_gz_sha256: bytes
     frames_sha256: bytes
+    contents: Contents
 
 
 def ndjson(payloads: Sequence[bytes]) -> bytes:
@@ -43,8 +45,14 @@ def frames(payloads: Sequence[bytes]) -> bytes:
 
 
 def render(payloads: Sequence[bytes]) -> Rendered:
-    """Both renditions of a chunk."""
-    text = ndjson(payloads)
+    """Both renditions of a chunk, and what is in it."""
+    found = Contents()
+    lines = []
+    for payload in payloads:
+        sealed = SealedBundle.FromString(payload)
+        found.add(sealed)
+        lines.append(write_line(sealed))
+    text = b"".join(lines)
     # A fixed time: the same bundles give the same bytes.
     packed = gzip.compress(text, _GZIP_LEVEL, mtime=0)
     framed = frames(payloads)
@@ -55,6 +63,7 @@ def render(payloads: Sequence[bytes]) -> Rendered:
         ndjson_size=len(text),
         ndjson_gz_sha256=hashlib.sha256(packed).digest(),
         frames_sha256=hashlib.sha256(framed).digest(),
+        contents=found,
     )
 
 

@@ -26,7 +26,6 @@ from sqlalchemy import Connection, Engine
 from moonsense.cloud.catalog import chunks, log, sessions, values
 from moonsense.cloud.catalog.log import LogRow, Ranges, Unsealed
 from moonsense.cloud.catalog.writer import Writer
-from moonsense.cloud.ingest import client_features
 from moonsense.cloud.objects import Objects, chunk_keys
 from moonsense.cloud.renditions import Rendered
 from moonsense.contract.ids import new_id
@@ -214,15 +213,14 @@ class Sealer:
         for object_key, data in zip(objects, (rendered.ndjson_gz, rendered.frames), strict=True):
             self._objects.put(object_key, data)
 
-        features = client_features(row.payload for row in received)
         row = chunk_row(chunk_id, rendered, len(received), time.time_ns() // 1000)
 
         def commit(connection: Connection) -> bool:
-            if not sessions.fold(connection, key, received):
+            if not sessions.fold(connection, key, received, rendered.contents):
                 return False
             if not chunks.adopt(connection, objects):
                 raise RuntimeError("the chunk's objects were swept away while they were written")
-            values.add_client_features(connection, key, features)
+            values.add_client_features(connection, key, rendered.contents.features)
             chunks.add(connection, key, row, Ranges(bundle.bundle_index for bundle in received))
             removed = log.remove(connection, key, received[-1].seq)
             if removed != len(received):

@@ -21,8 +21,6 @@ class LogRow(NamedTuple):
     bundle_index: int
     received_at: int
     counts: bytes
-    oldest_event: int | None
-    newest_event: int | None
     final: bool
     payload: bytes
 
@@ -153,8 +151,6 @@ class Received(NamedTuple):
     bundle_index: int
     received_at: int
     counts: dict[str, int]
-    oldest_event: int | None
-    newest_event: int | None
     payload: bytes
 
 
@@ -165,8 +161,6 @@ def read(connection: Connection, session_key: int, *, bundles: int = -1, size: i
         log.c.bundle_index,
         log.c.received_at,
         log.c.counts,
-        log.c.oldest_event,
-        log.c.newest_event,
         log.c.payload,
     ).where(log.c.session_key == session_key)
     rows: list[Received] = []
@@ -176,12 +170,12 @@ def read(connection: Connection, session_key: int, *, bundles: int = -1, size: i
             total += len(row.payload)
             if size and rows and total > size:
                 break
-            rows.append(Received(*row[:3], orjson.loads(row.counts), *row[4:]))
+            rows.append(Received(*row[:3], orjson.loads(row.counts), row.payload))
     return rows
 
 
-def tallies(connection: Connection, session_keys: Sequence[int]) -> dict[int, list[Received]]:
-    """What the log adds to sessions' counters and bounds; the payloads are left out (empty)."""
+def of_sessions(connection: Connection, session_keys: Sequence[int]) -> dict[int, list[Received]]:
+    """What sessions have in the log, by their keys; sessions that have nothing are left out."""
     if not session_keys:
         return {}
     query = (
@@ -191,15 +185,14 @@ def tallies(connection: Connection, session_keys: Sequence[int]) -> dict[int, li
             log.c.bundle_index,
             log.c.received_at,
             log.c.counts,
-            log.c.oldest_event,
-            log.c.newest_event,
+            log.c.payload,
         )
         .where(log.c.session_key.in_(session_keys))
         .order_by(log.c.seq)
     )
     found: dict[int, list[Received]] = {}
-    for key, seq, index, received_at, counts, oldest, newest in connection.execute(query):
-        row = Received(seq, index, received_at, orjson.loads(counts), oldest, newest, b"")
+    for key, seq, index, received_at, counts, payload in connection.execute(query):
+        row = Received(seq, index, received_at, orjson.loads(counts), payload)
         found.setdefault(key, []).append(row)
     return found
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
 from moonsense.cloud.catalog import captures, chunks, grouping, labels, log
 from moonsense.cloud.catalog.listing import newest_first
 from moonsense.cloud.catalog.tables import app, label, session, session_label
+from moonsense.cloud.contents import Contents, contents
 from moonsense.cloud.records import Page, Place, SessionFilters
 from moonsense.contract import counters
 from moonsense.models.data_plane_v2_sdk_pb2 import BucketedCounter, Session, SessionMetadata
@@ -130,7 +131,7 @@ def _messages(connection: Connection, rows: Sequence[Row[Any]], *, full: bool) -
     """Rows as messages, with their labels and what the log adds to the sealed counters."""
     keys = [row.key for row in rows]
     named = labels.of_sessions(connection, keys)
-    received = log.tallies(connection, keys)
+    received = log.of_sessions(connection, keys)
     captured = captures.packets(connection, keys)
     messages = []
     for row in rows:
@@ -141,7 +142,9 @@ def _messages(connection: Connection, rows: Sequence[Row[Any]], *, full: bool) -
         message.client_session_group_id = row.client_session_group_id
         message.created_at.FromMicroseconds(row.created_at)
         message.labels.extend(named.get(row.key, ()))
-        add_tallies(message, received.get(row.key, ()))
+        if row.key in received:
+            add_tallies(message, received[row.key])
+            contents(waiting.payload for waiting in received[row.key]).widen(message)
         if row.key in captured:
             message.counters[counters.PACKET].total = captured[row.key]
         if not full:
@@ -152,27 +155,19 @@ def _messages(connection: Connection, rows: Sequence[Row[Any]], *, full: bool) -
 
 
 def add_tallies(message: Session, received: Iterable[log.Received]) -> None:
-    """Add bundles to a session's counters, buckets and event bounds."""
+    """Add bundles to a session's counters and their buckets."""
     totals: dict[str, int] = {}
     minutes: dict[int, int] = {}
-    bounds: list[int] = []
     for row in received:
         for name, count in row.counts.items():
             totals[name] = totals.get(name, 0) + count
         totals[counters.BUNDLE] = totals.get(counters.BUNDLE, 0) + 1
         minute = row.received_at // 1000 // counters.BUCKET_MILLIS * counters.BUCKET_MILLIS
         minutes[minute] = minutes.get(minute, 0) + 1
-        bounds += [moment for moment in (row.oldest_event, row.newest_event) if moment is not None]
     for name, count in totals.items():
         message.counters[name].total += count
     if minutes:
         _add_buckets(message.counters[counters.BUNDLE], minutes)
-    if bounds:
-        oldest, newest = min(bounds), max(bounds)
-        if not message.HasField("oldest_event") or oldest < message.oldest_event.ToMicroseconds():
-            message.oldest_event.FromMicroseconds(oldest)
-        if not message.HasField("newest_event") or newest > message.newest_event.ToMicroseconds():
-            message.newest_event.FromMicroseconds(newest)
 
 
 def _add_buckets(counter: BucketedCounter, minutes: dict[int, int]) -> None:
@@ -183,7 +178,7 @@ def _add_buckets(counter: BucketedCounter, minutes: dict[int, int]) -> None:
         counter.buckets.add(start_time=start, value=minutes[start])
 
 
-def fold(connection: Connection, session_key: int, received: Iterable[log.Received]) -> bool:
+def fold(connection: Connection, session_key: int, received: Iterable[log.Received], found: Contents) -> bool:
     """Add bundles that are being sealed to the session's own numbers; False when it was deleted."""
     document = connection.execute(
         select(session.c.document).where(session.c.key == session_key)
@@ -192,6 +187,7 @@ def fold(connection: Connection, session_key: int, received: Iterable[log.Receiv
         return False
     message = Session.FromString(document)
     add_tallies(message, received)
+    found.widen(message)
     connection.execute(
         update(session).where(session.c.key == session_key).values(document=message.SerializeToString())
     )

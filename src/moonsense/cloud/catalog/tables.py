@@ -118,11 +118,8 @@ log = Table(
     _session_key(),
     Column("bundle_index", Integer, nullable=False),
     _time("received_at"),
-    # JSON of the items a counter, and the bounds of their times, so that a
-    # listing need not decode bundles.
+    # JSON of the items a counter.
     Column("counts", LargeBinary, nullable=False),
-    _time("oldest_event", nullable=True),
-    _time("newest_event", nullable=True),
     Column("final", Boolean, nullable=False),
     # A SealedBundle message.
     Column("payload", LargeBinary, nullable=False),

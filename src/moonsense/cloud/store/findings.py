@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 from moonsense.cloud.catalog import journeys, log, sessions, values
 from moonsense.cloud.catalog.answers import Once
 from moonsense.cloud.catalog.values import Kind
-from moonsense.cloud.ingest import client_features
+from moonsense.cloud.contents import contents
 from moonsense.cloud.store.folder import Folder, of_project, there
 from moonsense.models.data_plane_v2_pb2 import (
     JourneyFeaturesResponse,
@@ -32,8 +32,8 @@ class Findings:
             key = _session(connection, project_id, session_id)
             found = values.of_session(connection, key, Kind.FEATURES, SessionFeaturesResponse)
             # What the recording app found out comes in bundles; the sealer keeps it.
-            waiting = client_features(row.payload for row in log.read(connection, key))
-            for name, feature in waiting.items():
+            waiting = contents(row.payload for row in log.read(connection, key))
+            for name, feature in waiting.features.items():
                 found.client_sdk[name].CopyFrom(feature)
             return found
 

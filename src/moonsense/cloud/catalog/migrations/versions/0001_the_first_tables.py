@@ -149,8 +149,6 @@ def upgrade() -> None:
         sa.Column("bundle_index", sa.Integer(), nullable=False),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("counts", sa.LargeBinary(), nullable=False),
-        sa.Column("oldest_event", sa.BigInteger(), nullable=True),
-        sa.Column("newest_event", sa.BigInteger(), nullable=True),
         sa.Column("final", sa.Boolean(), nullable=False),
         sa.Column("payload", sa.LargeBinary(), nullable=False),
         sa.ForeignKeyConstraint(["session_key"], ["session.key"], ondelete="CASCADE"),
