@@ -105,8 +105,9 @@ class FaultProxy:
         self._tasks.add(task)
         cloud: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         try:
-            # The client going away in the midst is what some tests are about.
-            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            # The client going away in the midst is what some tests are about; the
+            # end of the proxy is no error either, and asyncio would log it as one.
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
                 while request := await _message(reader):
                     self.requests += 1
                     fault = self._next()

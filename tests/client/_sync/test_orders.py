@@ -112,13 +112,10 @@ def test_chunk_after_chunk() -> None:
     with WireServer(cloud) as server:
         with connect(Client, server) as client:
             assert [sealed.bundle.index for sealed in client.read_chunks("s")] == [1, 2, 3, 4, 5]
-    assert [request.path.rpartition("/")[2] for request in server.requests] == [
-        "chunks",
-        "c0",
-        "c1",
-        "c2",
-        "c3",
-    ]
+    names = [request.path.rpartition("/")[2] for request in server.requests]
+    # What is asked ahead may overtake.
+    assert names[0] == "chunks"
+    assert sorted(names[1:]) == ["c0", "c1", "c2", "c3"]
 
 
 @pytest.mark.usefixtures("nearness")
@@ -147,31 +144,31 @@ def test_a_chunk_that_fails_is_an_error_after_those_before_it() -> None:
 def test_the_next_chunk_is_asked_for_while_this_one_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     for room in ("_sync", "_sync"):
         monkeypatch.setattr(f"moonsense.client.{room}.chunks.WORTH_FETCHING_AHEAD", 0.0)
-    cloud = Chunked(sealed(1, 2), sealed(3), sealed(4))
+    cloud = Chunked(sealed(1), sealed(2, 3), sealed(4), sealed(5))
     with WireServer(cloud) as server:
         with connect(Client, server) as client:
             bundles = client.read_chunks("s")
-            assert (next(bundles)).bundle.index == 1
-            for _ in ("c0", "c1"):
+            assert [(next(bundles)).bundle.index for _ in range(2)] == [1, 2]
+            for _ in ("c0", "c1", "c2"):
                 assert run(cloud.asked.acquire, timeout=20)
             # One ahead, not two, however long it takes to read this one.
             assert not run(cloud.asked.acquire, timeout=0.2)
-            assert [sealed.bundle.index for sealed in bundles] == [2, 3, 4]
+            assert [sealed.bundle.index for sealed in bundles] == [3, 4, 5]
 
 
 def test_a_reader_that_leaves_ends_what_was_asked_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     for room in ("_sync", "_sync"):
         monkeypatch.setattr(f"moonsense.client.{room}.chunks.WORTH_FETCHING_AHEAD", 0.0)
     cloud = Chunked(sealed(1), sealed(2), sealed(3))
-    cloud.hold["c1"] = threading.Event()
+    cloud.hold["c2"] = threading.Event()
     with WireServer(cloud) as server:
         with connect(Client, server) as client:
             bundles = client.read_chunks("s")
-            assert (next(bundles)).bundle.index == 1
-            for _ in ("c0", "c1"):
+            assert [(next(bundles)).bundle.index for _ in range(2)] == [1, 2]
+            for _ in ("c0", "c1", "c2"):
                 assert run(cloud.asked.acquire, timeout=20)
             bundles.close()
-            cloud.hold["c1"].set()
+            cloud.hold["c2"].set()
             for thread in threading.enumerate():
                 if thread.name == "moonsense-ahead":
                     thread.join(20)

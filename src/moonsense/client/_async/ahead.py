@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from moonsense.client._async.transport import AsyncTransport
+from moonsense.client._concurrency import async_sleep
 from moonsense.client._core.answers import Head
 from moonsense.client._core.deadlines import Deadline
 from moonsense.client._core.requests import Request
@@ -43,6 +44,8 @@ class AsyncAhead:
 
     async def read(self) -> bytes:
         """The next bytes as they were sent; none at the end. Raises what the transport raised."""
+        # Whoever decodes what is here already would keep the other from going on.
+        await async_sleep(0.0)
         item = await self._pipe.get()
         if isinstance(item, Exception):
             raise item

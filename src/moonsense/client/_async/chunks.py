@@ -162,12 +162,12 @@ class AsyncChunkCalls(AsyncReadings):
                 batches = self._read(present, deadline, fetched)
                 following = await self._next_chunk(deadline, session_id, chunks)
                 ahead = None
+                if far and following is not None:
+                    ahead = AsyncAhead(self._transport, following.request, following.where, deadline)
                 async for batch in batches:
-                    far = far or present.waited >= WORTH_FETCHING_AHEAD
-                    if far and ahead is None and following is not None:
-                        ahead = AsyncAhead(self._transport, following.request, following.where, deadline)
                     for bundle in batch:
                         yield bundle
+                far = far or present.waited >= WORTH_FETCHING_AHEAD
         finally:
             if ahead is not None:
                 await ahead.aclose()

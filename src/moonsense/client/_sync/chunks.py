@@ -158,11 +158,11 @@ class ChunkCalls(Readings):
                 batches = self._read(present, deadline, fetched)
                 following = self._next_chunk(deadline, session_id, chunks)
                 ahead = None
+                if far and following is not None:
+                    ahead = Ahead(self._transport, following.request, following.where, deadline)
                 for batch in batches:
-                    far = far or present.waited >= WORTH_FETCHING_AHEAD
-                    if far and ahead is None and following is not None:
-                        ahead = Ahead(self._transport, following.request, following.where, deadline)
                     yield from batch
+                far = far or present.waited >= WORTH_FETCHING_AHEAD
         finally:
             if ahead is not None:
                 ahead.close()
