@@ -24,7 +24,7 @@ help:
 	@echo "make check    all but the tests: lint, types, layers, generated files"
 	@echo "make models   make src/moonsense/models from proto/ again"
 	@echo "make sync     make the client for threads from the one for asyncio again"
-	@echo "make docs     fill the tables in docs/ again"
+	@echo "make docs     make the tables in docs/ and the reference again"
 	@echo "make bench    measure, beside the published clients"
 	@echo "make clean    remove what these made"
 
@@ -53,6 +53,7 @@ generated: .venv/.tools
 	@if test -x .venv-models/bin/python; then .venv-models/bin/python scripts/generate_models.py --check; fi
 	@$(bin)/python scripts/generate_sync.py --check
 	@$(bin)/python scripts/generate_docs.py --check
+	@$(bin)/python scripts/generate_reference.py --check
 
 models: .venv/.tools
 	@$(bin)/python scripts/side_environments.py models
@@ -60,6 +61,7 @@ models: .venv/.tools
 
 docs: .venv/.tools
 	@$(bin)/python scripts/generate_docs.py
+	@$(bin)/python scripts/generate_reference.py
 
 sync: .venv/.tools
 	@$(bin)/python scripts/generate_sync.py

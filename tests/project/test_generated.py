@@ -8,6 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from moonsense.client import Client
+from moonsense.download import DownloadAllSessions
+from moonsense.recorder import Recorder
+
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 
@@ -35,6 +39,19 @@ def test_the_models_are_what_the_schema_makes(generator: Path) -> None:
 def test_the_client_for_threads_is_what_the_one_for_asyncio_makes() -> None:
     result = run(sys.executable, "scripts/generate_sync.py", "--check")
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_the_reference_is_what_the_docstrings_say() -> None:
+    result = run(sys.executable, "scripts/generate_reference.py", "--check")
+    assert result.returncode == 0, result.stderr
+
+
+def test_every_public_call_is_in_the_reference() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text(encoding="utf-8")
+    for cls in (Client, DownloadAllSessions, Recorder):
+        for name in dir(cls):
+            if not name.startswith("_"):
+                assert f"### `{name}`" in text, f"{cls.__name__}.{name}"
 
 
 def test_a_change_by_hand_is_found(generator: Path, tmp_path: Path) -> None:
