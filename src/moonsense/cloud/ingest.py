@@ -51,7 +51,7 @@ def rows_of(
         rows.append(
             LogRow(
                 session_key=session.key,
-                bundle_index=bundle.index,
+                bundle_index=bundle.index if bundle.index > 0 else None,
                 received_at=now,
                 counts=orjson.dumps(counts),
                 final=bundle.is_final_bundle,

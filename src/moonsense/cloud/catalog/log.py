@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
+from functools import cache
+from itertools import chain
 from typing import NamedTuple
 
 import orjson
 from sqlalchemy import Connection, bindparam, delete, func, select
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from moonsense.cloud.catalog.tables import chunk, log
 
@@ -18,7 +19,7 @@ class LogRow(NamedTuple):
     """A received bundle. Times in microseconds since 1970."""
 
     session_key: int
-    bundle_index: int
+    bundle_index: int | None
     received_at: int
     counts: bytes
     final: bool
@@ -40,9 +41,9 @@ class Ranges:
 
     __slots__ = ("_ranges",)
 
-    def __init__(self, numbers: Iterable[int] = ()) -> None:
+    def __init__(self, numbers: Iterable[int | None] = ()) -> None:
         self._ranges: list[tuple[int, int]] = []
-        self._merge((number, number) for number in numbers if number > 0)
+        self._merge((number, number) for number in numbers if number is not None and number > 0)
 
     def __contains__(self, number: int) -> bool:
         return any(first <= number <= last for first, last in self._ranges)
@@ -105,25 +106,36 @@ class SealedIndexes:
 
 _CHUNK_INDEXES = select(chunk.c.indexes).where(chunk.c.session_key == bindparam("session_key"))
 
-# Compiled once: this is the statement of every recorded bundle, and its rows
-# are tuples in the columns' order already.
-_APPEND = str(
-    insert(log)
-    .values({name: bindparam(name) for name in LogRow._fields})
-    .on_conflict_do_nothing()
-    .compile(dialect=sqlite.dialect())
-)
+# One statement for up to so many rows: with a row a statement, the writer's
+# thread would hand the interpreter's lock to and fro once a row.
+_ROWS_A_STATEMENT = 64
 
 
-def append(connection: Connection, rows: Sequence[LogRow], sealed: SealedIndexes) -> list[LogRow]:
-    """Store bundles that are not there yet; gives those that were handed to the table."""
+@cache
+def _append_statement(rows: int) -> str:
+    row = f"({', '.join('?' * len(LogRow._fields))})"
+    return (
+        f"INSERT INTO log ({', '.join(LogRow._fields)}) VALUES {', '.join([row] * rows)} "  # noqa: S608
+        "ON CONFLICT DO NOTHING"
+    )
+
+
+def append(
+    connection: Connection, cursor: DBAPICursor, rows: Sequence[LogRow], sealed: SealedIndexes
+) -> list[LogRow]:
+    """Store bundles that are not there yet; gives those that were handed to the table.
+
+    The statements go to the driver itself: they are of every recorded bundle,
+    and SQLAlchemy's own work for one is more than SQLite's.
+    """
     fresh = [
         row
         for row in rows
-        if row.bundle_index <= 0 or row.bundle_index not in sealed.of(connection, row.session_key)
+        if row.bundle_index is None or row.bundle_index not in sealed.of(connection, row.session_key)
     ]
-    if fresh:
-        connection.exec_driver_sql(_APPEND, fresh)
+    for start in range(0, len(fresh), _ROWS_A_STATEMENT):
+        part = fresh[start : start + _ROWS_A_STATEMENT]
+        cursor.execute(_append_statement(len(part)), list(chain.from_iterable(part)))
     return fresh
 
 
@@ -148,7 +160,7 @@ class Received(NamedTuple):
     """A row of the log with its place in it."""
 
     seq: int
-    bundle_index: int
+    bundle_index: int | None
     received_at: int
     counts: dict[str, int]
     payload: bytes

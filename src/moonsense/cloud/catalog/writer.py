@@ -13,13 +13,13 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from moonsense.cloud.catalog.log import LogRow, SealedIndexes, append
 from moonsense.contract.problems import Problem
@@ -54,6 +54,7 @@ class Writer:
 
     def __init__(self, engine: Engine, *, capacity: int, appended: Callable[[list[LogRow]], None]) -> None:
         self._engine = engine
+        self._integrity_error: type[Exception] = engine.dialect.loaded_dbapi.IntegrityError
         self._capacity = capacity
         self._appended = appended
         self._waiting = 0
@@ -190,28 +191,43 @@ class Writer:
         appends = [work for work in group if work.rows]
         jobs = [work for work in group if work.job is not None]
         try:
-            with connection.begin():
-                stored = self._append(connection, [row for work in appends for row in work.rows])
+            with self._transaction(connection) as cursor:
+                stored = append(
+                    connection, cursor, [row for work in appends for row in work.rows], self._sealed
+                )
                 for work in jobs:
                     self._attempt(connection, work)
             return stored
-        except IntegrityError:
+        except self._integrity_error:
             # One of the bundles is for a session that was just deleted: no job
             # raises here, each fails alone. Store the others one by one.
-            stored = []
-            with connection.begin():
-                for work in appends:
-                    try:
-                        with connection.begin_nested():
-                            stored += self._append(connection, work.rows)
-                    except IntegrityError:
-                        work.error = Problem(404, "the session was deleted", param="session_id")
-                for work in jobs:
-                    self._attempt(connection, work)
-            return stored
+            return self._transact_one_by_one(connection, appends, jobs)
 
-    def _append(self, connection: Connection, rows: Sequence[LogRow]) -> list[LogRow]:
-        return append(connection, rows, self._sealed) if rows else []
+    def _transact_one_by_one(
+        self, connection: Connection, appends: list[_Work], jobs: list[_Work]
+    ) -> list[LogRow]:
+        stored: list[LogRow] = []
+        with self._transaction(connection) as cursor:
+            for work in appends:
+                try:
+                    with connection.begin_nested():
+                        stored += append(connection, cursor, work.rows, self._sealed)
+                except self._integrity_error:
+                    work.error = Problem(404, "the session was deleted", param="session_id")
+            for work in jobs:
+                self._attempt(connection, work)
+        return stored
+
+    @staticmethod
+    @contextlib.contextmanager
+    def _transaction(connection: Connection) -> Iterator[DBAPICursor]:
+        """A transaction, with a cursor of the driver in it."""
+        with connection.begin():
+            cursor = connection.connection.cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
 
     def _attempt(self, connection: Connection, work: _Work) -> None:
         """Run one job so that its failure undoes it alone."""

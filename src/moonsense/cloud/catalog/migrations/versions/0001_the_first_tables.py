@@ -146,7 +146,7 @@ def upgrade() -> None:
             "seq", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False
         ),
         sa.Column("session_key", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("bundle_index", sa.Integer(), nullable=False),
+        sa.Column("bundle_index", sa.Integer(), nullable=True),
         sa.Column("received_at", sa.BigInteger(), nullable=False),
         sa.Column("counts", sa.LargeBinary(), nullable=False),
         sa.Column("final", sa.Boolean(), nullable=False),
@@ -156,14 +156,7 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("log", schema=None) as batch_op:
-        batch_op.create_index(
-            "log_once",
-            ["session_key", "bundle_index"],
-            unique=True,
-            sqlite_where=sa.text("bundle_index > 0"),
-            postgresql_where=sa.text("bundle_index > 0"),
-        )
-        batch_op.create_index("log_session", ["session_key", "seq"], unique=False)
+        batch_op.create_index("log_once", ["session_key", "bundle_index"], unique=True)
 
     op.create_table(
         "session_label",
@@ -189,10 +182,7 @@ def downgrade() -> None:
 
     op.drop_table("session_label")
     with op.batch_alter_table("log", schema=None) as batch_op:
-        batch_op.drop_index("log_session")
-        batch_op.drop_index(
-            "log_once", sqlite_where=sa.text("bundle_index > 0"), postgresql_where=sa.text("bundle_index > 0")
-        )
+        batch_op.drop_index("log_once")
 
     op.drop_table("log")
     with op.batch_alter_table("chunk", schema=None) as batch_op:
