@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from moonsense.client import Client, RawResponse, Timeout
+from moonsense.client import Client, RawResponse, SessionReport, Timeout
 from moonsense.contract.platforms import Platform
 from moonsense.download import DownloadAllSessions
 from moonsense.recorder import Recorder
@@ -35,6 +35,7 @@ behind the calls have pages of their own.
 OTHERS: tuple[tuple[str, type], ...] = (
     ("moonsense.client.Timeout", Timeout),
     ("moonsense.client.RawResponse", RawResponse),
+    ("moonsense.client.SessionReport", SessionReport),
     ("moonsense.download.DownloadAllSessions", DownloadAllSessions),
     ("moonsense.recorder.Recorder", Recorder),
     ("moonsense.Platform", Platform),

@@ -35,7 +35,7 @@ def test_the_commands_are_those_that_are_promised() -> None:
     names = {" ".join(path) for path in ALL}
     assert names >= {
         *("demo", "whoami", "regions"),
-        *(f"sessions {name}" for name in ("list", "show", "read", "label", "delete", "download")),
+        *(f"sessions {name}" for name in ("list", "show", "read", "check", "label", "delete", "download")),
         *("chunks list", "chunks read", "cards list", "cards create"),
         *("cloud init", "cloud serve", "cloud import"),
         *("cloud token create", "cloud token list", "cloud token revoke"),
@@ -108,7 +108,7 @@ def test_version(run: Callable) -> None:
 
 def test_shell_completion_offers_commands(run_script: Callable) -> None:
     result = run_script(_MOONSENSE_COMPLETE="complete_bash", COMP_WORDS="moonsense sessions ", COMP_CWORD="2")
-    assert set(result.stdout.split()) == {"list", "show", "read", "download", "label", "delete"}
+    assert set(result.stdout.split()) == {"list", "show", "read", "check", "download", "label", "delete"}
 
 
 def test_without_a_token_both_ways_out_are_said(run_script: Callable) -> None:

@@ -13,7 +13,8 @@ import pytest
 from moonsense.client import Client
 from moonsense.contract.ids import new_id
 from moonsense.contract.times import write as time_text
-from moonsense.models.bundle_v2_pb2 import SealedBundle
+from moonsense.models.bundle_v2_pb2 import Bundle, SealedBundle
+from moonsense.models.data_plane_v2_sdk_pb2 import Session
 from moonsense.simulator import SimulatedSession, checkout_bot, walking_phone
 
 Record = Callable[..., str]
@@ -245,3 +246,27 @@ def test_json_lines_are_the_messages(script_on_cloud: Callable, record: Record) 
     assert result.stderr == ""
     got = [parse(line, SealedBundle).bundle for line in result.stdout.splitlines()]
     assert got == list(simulated.bundles())
+
+
+def test_check_of_a_sound_session(on_cloud: Callable, record: Record) -> None:
+    session_id = record(walking_phone(1, 2.0))
+    result = on_cloud("sessions", "check", session_id)
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[-1].split() == ["result", "sound"]
+    report = json.loads(on_cloud("sessions", "check", session_id, "--json").stdout)
+    assert report["ok"]
+    assert (report["session_id"], report["gaps"], report["repeats"]) == (session_id, [], {})
+
+
+def test_check_says_what_is_missing_and_exits_with_7(on_cloud: Callable, recording_client: Client) -> None:
+    session_id = recording_client.create_session(Session()).session_id
+    recording_client.send_bundles(session_id, [Bundle(index=index) for index in (1, 2, 5, 7, 6, 0)])
+    result = on_cloud("sessions", "check", session_id)
+    assert result.exit_code == 7
+    rows = [line.split(maxsplit=1) for line in result.stdout.splitlines()]
+    assert ["missing", "3 to 4"] in rows
+    assert ["indices", "1 to 7"] in rows
+    assert ["result", "not sound"] in rows
+    as_json = on_cloud("sessions", "check", session_id, "--json")
+    assert as_json.exit_code == 7
+    assert json.loads(as_json.stdout)["gaps"] == [[3, 4]]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, assert_type
 
 import moonsense
-from moonsense.client import AsyncClient, Client, RawResponse, Timeout
+from moonsense.client import AsyncClient, Client, RawResponse, SessionReport, Timeout
 from moonsense.download import DownloadAllSessions
 from moonsense.errors import DownloadError, MoonsenseError, RecordingError, ResponseError
 from moonsense.models.bundle_v2_pb2 import Accelerometer, Bundle, SealedBundle
@@ -58,6 +58,12 @@ def reads() -> None:
     client.list_sessions(since="2026-01-01")  # type: ignore[arg-type]
     assert_type(next(client.list_chunks("s", limit=1)), Chunk)
     assert_type(client.read_chunk("s", "c"), Generator[SealedBundle, None, None])
+    assert_type(client.read_chunks("s"), Generator[SealedBundle, None, None])
+    assert_type(client.read_session("s", order="index"), Generator[SealedBundle, None, None])
+    client.read_session("s", order="time")  # type: ignore[arg-type]
+    report = client.check_session("s")
+    assert_type(report, SessionReport)
+    assert_type(report.gaps, tuple[tuple[int, int], ...])
     for bundle in client.read_session("s"):
         assert_type(bundle.bundle.accelerometer_data[0].x, float)
     client.download_session("s", "file.json")

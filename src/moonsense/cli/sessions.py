@@ -17,6 +17,7 @@ from moonsense.cli.output import (
     show_json,
     show_json_lines,
     show_json_list,
+    show_json_value,
     show_table,
 )
 from moonsense.cli.session_text import (
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 _SHOWN = 50
+
+_NOT_SOUND = 7
+"""The exit code of what is not what it should be, as for errors of data."""
 
 app = typer.Typer(no_args_is_help=True, help="List, show, read, download, label and delete sessions.")
 
@@ -191,6 +195,52 @@ def read(
         summary = BundleSummary()
         summary.add_all(bundles)
     show_summary(summary)
+
+
+@app.command()
+def check(session: SessionId, *, json: Json = False) -> None:
+    """Read all of a session and say what is missing or wrong: gaps, repeats, digests, counters.
+
+    Exits with 7 when something is.
+    """
+    from dataclasses import asdict
+
+    from moonsense.client import Client
+
+    with Client() as client:
+        report = client.check_session(session)
+    if json:
+        show_json_value(
+            asdict(report)
+            | {"repeats": {str(index): times for index, times in report.repeats.items()}, "ok": report.ok}
+        )
+    else:
+        found = [
+            ("missing", ", ".join(_range_text(*gap) for gap in report.gaps)),
+            ("there again", ", ".join(f"{index:,}" for index in report.repeats)),
+            ("out of order", f"{report.out_of_order:,}" if report.out_of_order else ""),
+            ("without an index", f"{report.unnumbered:,}" if report.unnumbered else ""),
+            *(
+                (f"counter {name}", f"{told:,} told, {counted:,} counted")
+                for name, (told, counted) in report.counters.items()
+            ),
+            *(("problem", problem) for problem in report.problems),
+        ]
+        rows = [
+            ("bundles", f"{report.bundles:,}"),
+            ("indices", _range_text(report.first_index or 0, report.last_index or 0)),
+            ("marked as ended", "yes" if report.finished else "no"),
+            ("chunks", f"{report.chunks:,}, {report.chunks_verified:,} compared with a digest"),
+            *(row for row in found if row[1]),
+            ("result", "sound" if report.ok else "not sound"),
+        ]
+        show_table([Column(""), Column("")], rows)
+    if not report.ok:
+        raise typer.Exit(_NOT_SOUND)
+
+
+def _range_text(first: int, last: int) -> str:
+    return f"{first:,}" if first == last else f"{first:,} to {last:,}"
 
 
 @app.command()

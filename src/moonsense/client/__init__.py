@@ -9,14 +9,16 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from moonsense.client._core.check import SessionReport
 from moonsense.client._core.options import Timeout, Wire
+from moonsense.client._core.ordering import Order
 from moonsense.client._core.raw import RawResponse
 from moonsense.client._sync.client import Client
 
 if TYPE_CHECKING:
     from moonsense.client._async.client import AsyncClient as AsyncClient
 
-__all__ = ["AsyncClient", "Client", "RawResponse", "Timeout", "Wire"]
+__all__ = ["AsyncClient", "Client", "Order", "RawResponse", "SessionReport", "Timeout", "Wire"]
 
 
 def __getattr__(name: str) -> object:
