@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from array import array
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -39,6 +38,8 @@ class Sorter:
     """
 
     def __init__(self) -> None:
+        import tempfile  # noqa: PLC0415 (few programs need it, and all would load its archives)
+
         self._file = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115 (closed by __exit__)
         self._indices = array("q")
         self._ends = array("q", [0])
