@@ -108,3 +108,17 @@ def test_a_decode_error_says_where(given, text: str) -> None:
     error = errors.DecodeError("bad", **given)
     assert str(error) == text
     assert error.reason == "bad"
+
+
+def test_a_failure_without_an_answer_has_the_same_attributes() -> None:
+    error = errors.ConnectionFailed("no", method="GET", url="https://host/v2/sessions")
+    assert (error.status, error.type, error.param, error.message, error.request_id) == (
+        None,
+        "",
+        "",
+        "no",
+        "",
+    )
+    with pytest.raises(errors.RequestError) as caught:
+        raise errors.error_for_status(404)("no", status=404, type="not_found_error", param="session_id")
+    assert (caught.value.status, caught.value.type) == (404, "not_found_error")

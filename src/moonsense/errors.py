@@ -111,7 +111,13 @@ class RequestError(MoonsenseError):
         request_id: the answer's ``X-Request-Id``; without one, that which was sent.
         sent: whether the request may have reached the cloud. When it is False,
             sending it again repeats nothing.
+        status: of the answer; None without one.
+        type, param: what it said; "" without one.
     """
+
+    status: int | None = None
+    type: str = ""
+    param: str = ""
 
     def __init__(
         self, message: str, *, method: str = "", url: str = "", request_id: str = "", sent: bool = True
@@ -141,6 +147,8 @@ class ResponseError(RequestError):
         detail: the cloud's own message.
         retry_after: seconds the cloud asked to wait, or None.
     """
+
+    status: int
 
     def __init__(
         self,

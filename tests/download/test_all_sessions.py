@@ -8,9 +8,12 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+import anyio
 import pytest
+from support.wire import Received, Reply, WireServer, connect, reply
 
 from moonsense.client import AsyncClient, Client
 from moonsense.contract.ids import new_id
@@ -267,3 +270,24 @@ async def test_from_a_cloud_without_threads(cloud: EmbeddedCloud, label: str, tm
     async with AsyncClient(cloud.secret_token, cloud.root_domain, "http", "") as client:
         await client.download_all_sessions(tmp_path, None, None, None, False, [label])
     assert len(tree(tmp_path)) == 6
+
+
+@pytest.mark.anyio
+async def test_what_is_given_up_ends_at_once(tmp_path: Path) -> None:
+    def answer(request: Received) -> Reply:
+        if request.path != "/v2/sessions":
+            return Reply(b"", hang=True)
+        return reply({"sessions": [{"session_id": new_id()} for _ in range(3)]})
+
+    with WireServer(answer) as server:
+        async with connect(AsyncClient, server) as client:
+            with anyio.move_on_after(0.5) as scope:
+                await client.download_all_sessions(tmp_path, None, None, None, False, None)
+            assert scope.cancelled_caught
+        names = [thread.name for thread in threading.enumerate()]
+        deadline = monotonic() + 10
+        while any("moonsense-download" in name for name in names) and monotonic() < deadline:
+            await anyio.sleep(0.01)
+            names = [thread.name for thread in threading.enumerate()]
+    assert not any("moonsense-download" in name for name in names)
+    assert tree(tmp_path) == []

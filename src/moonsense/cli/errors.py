@@ -74,6 +74,7 @@ ADVICE: dict[type[errors.MoonsenseError], Advice] = {
     errors.DecodeError: Advice(7, "moonsense sessions download SESSION, which takes the bytes as they are"),
     errors.DataError: Advice(7, "again"),
     errors.RecordingError: Advice(1, "again: nothing that was acknowledged is lost"),
+    errors.DownloadError: Advice(1, "again: what is complete is not downloaded twice"),
     errors.MoonsenseError: Advice(1, "the command again with moonsense --debug"),
 }
 

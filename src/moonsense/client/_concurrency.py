@@ -16,6 +16,7 @@ from moonsense.errors import MoonsenseError
 
 if TYPE_CHECKING:
     import asyncio
+    from concurrent.futures import Future
 
     import httpx2
 
@@ -65,7 +66,7 @@ def async_blocking(client: Any) -> Iterator[Any]:
     try:
         yield blocking
     finally:
-        blocking.ended.set()
+        blocking.end()
 
 
 def blocking(client: Any) -> AbstractContextManager[Any]:
@@ -77,9 +78,19 @@ class _Blocking:
     """Calls of an AsyncClient, each waited for in the thread that makes it."""
 
     def __init__(self, client: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self.ended = threading.Event()
         self._client = client
         self._loop = loop
+        self._lock = threading.Lock()
+        self._ended = False
+        self._waiting: set[Future[Any]] = set()
+
+    def end(self) -> None:
+        """Give up what is waited for; the threads that wait see it as cancelled."""
+        with self._lock:
+            self._ended = True
+            waiting = list(self._waiting)
+        for future in waiting:
+            future.cancel()
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         call = getattr(self._client, name)
@@ -99,8 +110,15 @@ class _Blocking:
         import asyncio  # noqa: PLC0415
 
         async def wait() -> T:
-            if self.ended.is_set():
-                raise MoonsenseError("the call was given up")
             return await awaitable
 
-        return asyncio.run_coroutine_threadsafe(wait(), self._loop).result()
+        with self._lock:
+            if self._ended:
+                raise MoonsenseError("the call was given up")
+            future = asyncio.run_coroutine_threadsafe(wait(), self._loop)
+            self._waiting.add(future)
+        try:
+            return future.result()
+        finally:
+            with self._lock:
+                self._waiting.discard(future)

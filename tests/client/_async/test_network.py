@@ -229,6 +229,28 @@ async def test_a_session_is_read_from_its_region_which_is_asked_for_once() -> No
 
 
 @pytest.mark.usefixtures("no_names")
+async def test_what_was_computed_is_asked_for_where_it_is() -> None:
+    def answer(request: Received) -> Reply:
+        return reply({"session_id": "s", "region_id": "away", "journey": {"primary_region_id": "far"}})
+
+    with WireServer(answer) as server:
+        async with in_region(server) as client:
+            for _ in range(2):
+                await client.list_journey_features("j")
+                await client.list_session_features("s")
+            await client.list_session_signals("t", region="given")
+    assert asked(server) == [
+        ("home", "GET /v2/journeys/j"),
+        ("far", "GET /v2/journeys/j/features"),
+        ("home", "GET /v2/sessions/s"),
+        ("away", "GET /v2/sessions/s/features"),
+        ("far", "GET /v2/journeys/j/features"),
+        ("away", "GET /v2/sessions/s/features"),
+        ("given", "GET /v2/sessions/t/signals"),
+    ]
+
+
+@pytest.mark.usefixtures("no_names")
 async def test_a_list_tells_the_regions() -> None:
     with WireServer(Regions(s="away")) as server:
         async with in_region(server) as client:
