@@ -123,11 +123,56 @@ def test_a_chunk_is_read_on_too_and_its_md5_is_of_the_whole(form: str) -> None:
 def test_a_session_that_grew_meanwhile_is_read_on_to_its_new_end() -> None:
     grown = [*BUNDLES, SealedBundle(session_id="s", bundle=Bundle(index=6))]
     text = b"".join(map(json.write_line, grown))
-    old = reply(NDJSON, content_type=NDJSON_TYPE, etag='"one"', x_moonsense_bundles="5")
-    new = reply(text, content_type=NDJSON_TYPE, etag='"two"', x_moonsense_bundles="6")
-    with WireServer([old.cut(len(old.data) - 30), new]) as server:
+    about = {"content_type": NDJSON_TYPE}
+    for old_tag, new_tag in (({}, {}), ({}, {"etag": '"two"'}), ({"etag": 'W/"one"'}, {"etag": 'W/"two"'})):
+        old = reply(NDJSON, x_moonsense_bundles="5", **about, **old_tag)
+        new = reply(text, x_moonsense_bundles="6", **about, **new_tag)
+        with WireServer([old.cut(len(old.data) - 30), new]) as server:
+            with connect(Client, server) as client:
+                assert drained(client.read_session("s")) == (grown, None)
+
+
+def test_our_cloud_gives_the_rest_of_a_session_that_grew() -> None:
+    grown = [*BUNDLES, SealedBundle(session_id="s", bundle=Bundle(index=6))]
+    text = b"".join(map(json.write_line, grown))
+    about = {"content_type": NDJSON_TYPE}
+    old = reply(NDJSON, etag='"s.5"', x_moonsense_bundles="5", **about)
+    start = len(NDJSON) - 30
+    place = {"etag": '"s.6"', "content_range": f"bytes {start}-{len(text) - 1}/{len(text)}"}
+    part = reply(text[start:], 206, x_moonsense_bundles="6", **place, **about)
+    with WireServer([old.cut(len(old.data) - 30), part.cut(len(part.data) - 10), part]) as server:
+        with connect(Client, server) as client:
+            bundles, _ = drained(client.read_session("s"))
+    assert [request.headers.get("if-range") for request in server.requests[:3]] == [None, '"s.5"', '"s.6"']
+    assert bundles == grown[: len(bundles)]
+    with WireServer([old.cut(len(old.data) - 30), part]) as server:
         with connect(Client, server) as client:
             assert drained(client.read_session("s")) == (grown, None)
+    # Another cloud must not: its tag says that this is something else.
+    stranger = reply(text[start:], 206, **place, **about)
+    with WireServer([old.cut(len(old.data) - 30), stranger, old]) as server:
+        with connect(Client, server) as client:
+            assert drained(client.read_session("s")) == (BUNDLES, None)
+
+
+def test_another_tag_is_another_thing() -> None:
+    old = reply(NDJSON, content_type=NDJSON_TYPE, etag='"one"')
+    for new in (
+        reply(NDJSON, content_type=NDJSON_TYPE, etag='"two"'),
+        reply(NDJSON, content_type=NDJSON_TYPE),
+    ):
+        with WireServer([old.cut(len(old.data) - 10), new]) as server:
+            with connect(Client, server) as client:
+                bundles, error = drained(client.read_session("s"))
+        assert bundles == BUNDLES[:4]
+        assert isinstance(error, IntegrityError)
+
+
+def test_a_tag_without_ranges_saves_the_comparison() -> None:
+    whole = reply(NDJSON, content_type=NDJSON_TYPE, etag='"one"', accept_ranges="none")
+    with WireServer([whole.cut(len(whole.data) - 10), whole]) as server:
+        with connect(Client, server) as client:
+            assert drained(client.read_session("s")) == (BUNDLES, None)
 
 
 @pytest.mark.parametrize(

@@ -59,13 +59,16 @@ class Gunzip:
 class BodyDecoder:
     """The content of a body, from its raw bytes and by its headers.
 
+    Attributes:
+        length: how many raw bytes there are, or None when that is not announced.
+
     Raises DecodeError for an encoding that was not asked for.
     """
 
     def __init__(self, head: Head, where: str) -> None:
         self._where = where
         self._received = 0
-        self._length = head.length
+        self.length = head.length
         self._announced = head.says_its_end
         self._gunzip: Gunzip | None = None
         encoding = head.get("Content-Encoding").strip().lower()
@@ -81,7 +84,7 @@ class BodyDecoder:
 
     def expect(self, length: int) -> None:
         """So many bytes there are in all, as an answer with the rest of them says."""
-        self._length = length
+        self.length = length
         self._announced = True
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -94,7 +97,7 @@ class BodyDecoder:
 
     def close(self) -> None:
         """Raises IncompleteError or IntegrityError when the body did not end where it should."""
-        length = self._length
+        length = self.length
         if length is not None and self._received < length:
             raise IncompleteError(f"{self._received} of {length} bytes arrived", where=self._where)
         if length is not None and self._received > length:

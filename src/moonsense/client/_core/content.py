@@ -56,8 +56,17 @@ class Content:
         self._whole = SentDigests(_REPR_DIGEST, head.get(_REPR_DIGEST), where)
         self._part = SentDigests(_CONTENT_DIGEST, head.get(_CONTENT_DIGEST), where)
 
+    @property
+    def total(self) -> int | None:
+        """How many bytes the body has, as they are sent; None when that is not announced."""
+        return self._body.length
+
     def go_on(self, head: Head, total: int) -> None:
         """Take the rest from another answer, which begins where this one broke off."""
+        if self.total not in (None, total):
+            # It grew: what was said of it at first holds no longer.
+            self.head = head
+            self._whole = SentDigests(_REPR_DIGEST, "", self._where)
         self._body.expect(total)
         self._part = SentDigests(_CONTENT_DIGEST, head.get(_CONTENT_DIGEST), self._where)
 
