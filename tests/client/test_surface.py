@@ -118,6 +118,18 @@ def test_importing_the_package_loads_no_http_client() -> None:
     assert fresh(program) == "[]"
 
 
+def test_programs_with_threads_load_nothing_of_asyncio() -> None:
+    program = (
+        "import sys, moonsense.client;"
+        "print(sorted(name for name in sys.modules"
+        " if name == 'asyncio' or name.startswith('moonsense.client._async')));"
+        "print(moonsense.client.AsyncClient.__name__, 'moonsense.client._async.client' in sys.modules)"
+    )
+    assert fresh(program).splitlines() == ["[]", "AsyncClient True"]
+    with pytest.raises(AttributeError, match="no attribute 'Cleint'"):
+        _ = moonsense.client.Cleint
+
+
 def test_the_client_is_there_when_it_is_asked_for() -> None:
     assert fresh("import moonsense; print(moonsense.Client.__name__, moonsense.AsyncClient.__name__)") == (
         "Client AsyncClient"
