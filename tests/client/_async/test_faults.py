@@ -54,12 +54,12 @@ async def listed(items: AsyncGenerator[Any]) -> list[Any]:
     return [item async for item in items]
 
 
-async def downloaded(client: AsyncClient, folder: Path) -> bytes:
+async def downloaded(folder: Path, download: Callable[[Path], Awaitable[None]]) -> bytes:
     """The file that a download makes, which replaces another; a failed one leaves nothing."""
-    target = folder / "session.json"
+    target = folder / "file"
     target.write_bytes(b"before")
     try:
-        await client.download_session("s", target)
+        await download(target)
     except MoonsenseError:
         assert target.read_bytes() == b"before"
         raise
@@ -124,7 +124,16 @@ CALLS = {
     "tar.gz": Call(
         lambda client, _: listed(client.read_session("s")), reply(archive(NDJSON), **TAR), BUNDLES
     ),
-    "a download": Call(downloaded, reply(archive(NDJSON), chunked=True, **TAR), NDJSON),
+    "a download": Call(
+        lambda client, folder: downloaded(folder, lambda path: client.download_session("s", path)),
+        reply(archive(NDJSON), chunked=True, **TAR),
+        NDJSON,
+    ),
+    "packets": Call(
+        lambda client, folder: downloaded(folder, lambda path: client.download_pcap_data("s", path)),
+        reply(archive(CAPTURE), **TAR),
+        CAPTURE,
+    ),
 }
 
 
