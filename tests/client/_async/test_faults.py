@@ -34,6 +34,9 @@ pytestmark = pytest.mark.anyio
 BUNDLES = [SealedBundle(session_id="s", bundle=Bundle(index=index)) for index in (1, 2)]
 NDJSON = b"".join(map(json.write_line, BUNDLES))
 FRAMES = b"".join(frame(bundle.SerializeToString()) for bundle in BUNDLES)
+SOON = 20.0
+"""Seconds: far below what a fault would take, and above what a busy machine makes of half a second."""
+
 CAPTURE = b"\xa1\xb2\xc3\xd4" * 8
 
 
@@ -239,20 +242,20 @@ async def test_a_slow_network_is_waited_for(line: Line) -> None:
 
 async def test_a_drip_ends_with_the_deadline(line: Line) -> None:
     """A byte now and then keeps no call for ever, although none is late."""
-    line.proxy.set([Fault(drip=1, pause=0.05)])
-    async with connect(AsyncClient, line.proxy, timeout=10, deadline=0.4) as client:
+    line.proxy.set([Fault(drip=1, pause=0.3)])
+    async with connect(AsyncClient, line.proxy, timeout=90, deadline=0.4) as client:
         started = time.monotonic()
         assert isinstance(await line.outcome(client), RequestTimeout)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < SOON
 
 
-@pytest.mark.parametrize("options", [{"timeout": 0.2, "tries": 2}, {"timeout": 60, "deadline": 0.4}])
+@pytest.mark.parametrize("options", [{"timeout": 0.2, "tries": 2}, {"timeout": 90, "deadline": 0.4}])
 async def test_a_server_that_never_answers_is_a_timeout(line: Line, options: dict[str, Any]) -> None:
     line.proxy.set([Fault(silent=True)])
     async with connect(AsyncClient, line.proxy, **options) as client:
         started = time.monotonic()
         assert isinstance(await line.outcome(client), RequestTimeout)
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < SOON
 
 
 async def test_a_server_that_once_did_not_answer_is_got_over(line: Line) -> None:
@@ -281,7 +284,7 @@ async def test_a_storm_ends_with_the_deadline(line: Line) -> None:
     async with connect(AsyncClient, line.proxy, tries=1_000, deadline=0.5) as client:
         started = time.monotonic()
         assert isinstance(await line.outcome(client), (ServerError, RequestTimeout))
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < SOON
 
 
 async def test_nobody_is_there(line: Line) -> None:
