@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import re
@@ -40,9 +41,15 @@ class CloudApp:
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._traffic = Traffic()
+        self._run = os.urandom(6).hex().encode()
+        self._requests = itertools.count(1)
         self._table = Table(handlers(store, settings, self._traffic))
         self._authenticator = Authenticator(store.access.token, settings.token_cache_seconds)
         self._access_log = settings.access_log
+
+    def _new_id(self) -> bytes:
+        """A request id: of this run, and counted. Asking the system for random bytes takes longer."""
+        return b"%b-%x" % (self._run, next(self._requests))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -53,7 +60,7 @@ class CloudApp:
         headers = join_headers(scope["headers"])
         request_id = headers.get(_REQUEST_ID, b"")
         if not _PLAIN_ID.match(request_id):
-            request_id = os.urandom(8).hex().encode()
+            request_id = self._new_id()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 
 import orjson
 
@@ -19,6 +20,23 @@ from moonsense.models.data_plane_v2_sdk_pb2 import BundleCreateRequest
 _BUNDLE_FIELD = b"\x0a"
 
 
+@lru_cache(maxsize=4096)
+def _sender(
+    session: SessionRef, who: Principal, session_id: str, install_id: str, client_user_id: str, remote_ip: str
+) -> bytes:
+    """What is the same in every bundle of a recorder."""
+    return SealedBundle(
+        app_id=session.app_id,
+        credential_id=who.credential_id,
+        session_id=session_id,
+        user_id=who.user_id,
+        install_id=install_id,
+        client_user_id=client_user_id,
+        remote_ip=remote_ip,
+        journey_id=session.journey_id,
+    ).SerializeToString()
+
+
 def rows_of(
     request: BundleCreateRequest, session: SessionRef, who: Principal, *, remote_ip: str, max_items: int
 ) -> list[LogRow]:
@@ -29,17 +47,9 @@ def rows_of(
     into another message, and the rest is written once a request.
     """
     now = time.time_ns() // 1000
-    envelope = SealedBundle(
-        app_id=session.app_id,
-        credential_id=who.credential_id,
-        session_id=request.session_id,
-        user_id=who.user_id,
-        server_time_millis=now // 1000,
-        install_id=request.install_id,
-        client_user_id=request.client_user_id,
-        remote_ip=remote_ip,
-        journey_id=session.journey_id,
-    ).SerializeToString()
+    envelope = SealedBundle(server_time_millis=now // 1000).SerializeToString() + _sender(
+        session, who, request.session_id, request.install_id, request.client_user_id, remote_ip
+    )
     rows = []
     for position, bundle in enumerate(request.bundles):
         counts = count_items(bundle)

@@ -104,17 +104,22 @@ class Request:
         return bool({"gzip", "x-gzip", "*"}.intersection(accepted))
 
     async def message(self, message_type: type[M], limit: int = limits.MAX_SMALL_BODY_BYTES) -> M:
-        """The body's message, checked by the schema's rules.
+        """The body's message, checked by the schema's rules and the route's needs.
 
         Raises Problems of status 400, 413, 415 and 422, and ClientDisconnect.
         """
         content_type = media.base_type(self.header(b"content-type")) or media.JSON
         body, encoding = await self._body(content_type, uploads.MESSAGE_TYPES, limit)
         if len(body) > (_THREAD_PACKED_BYTES if encoding else _THREAD_BYTES):
-            return await asyncio.to_thread(
+            message = await asyncio.to_thread(
                 uploads.read_message, body, content_type, encoding, limit, message_type
             )
-        return uploads.read_message(body, content_type, encoding, limit, message_type)
+        else:
+            message = uploads.read_message(body, content_type, encoding, limit, message_type)
+        for name in self.route.needs:
+            if not getattr(message, name):
+                raise Problem(422, f"{name} is missing", param=name)
+        return message
 
     async def content(self, content_types: tuple[str, ...], limit: int) -> bytes:
         """The body's bytes, unpacked. Raises Problems of status 400, 413 and 415, and ClientDisconnect."""

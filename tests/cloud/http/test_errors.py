@@ -21,7 +21,7 @@ from moonsense.cloud.store.bundles import Bundles
 from moonsense.cloud.store.labels import Labels
 from moonsense.contract import media
 from moonsense.contract.problems import TYPES, Problem
-from moonsense.contract.routes import ROUTES, Route
+from moonsense.contract.routes import ROUTES, Route, Scope
 
 
 def check(answer: httpx2.Response, status: int, param: str = "") -> str:
@@ -96,7 +96,8 @@ def test_the_wrong_scope_is_403(tenant: Tenant, route: Route) -> None:
 def test_what_can_be_no_id_is_404(tenant: Tenant, route: Route, quoted: str) -> None:
     path = route.path.format(session_id=quoted, chunk_id=quoted, card_id=quoted)
 
-    answer = tenant.reader.request(route.method, path)
+    client = tenant.reader if Scope.QUERY in route.scopes else tenant.recorder
+    answer = client.request(route.method, path)
 
     assert check(answer, 404, "card_id" if "card_id" in route.path else "session_id")
 

@@ -15,8 +15,8 @@ from moonsense.contract.problems import Problem
 from moonsense.models.data_plane_v2_pb2 import Chunk
 from moonsense.models.data_plane_v2_sdk_pb2 import BundleCreateRequest, BundleCreateResponse
 
-# Larger requests are counted in a thread: 100 kB of sensor data take about a millisecond.
-_LARGE_REQUEST_BYTES = 256 * 1024
+# More are counted and serialized in a thread: a bundle takes about ten microseconds.
+_MANY_BUNDLES = 100
 
 
 class Bundles:
@@ -43,7 +43,7 @@ class Bundles:
         def rows() -> list[log.LogRow]:
             return rows_of(request, session, who, remote_ip=remote_ip, max_items=self._most_items)
 
-        large = request.ByteSize() > _LARGE_REQUEST_BYTES
+        large = len(request.bundles) > _MANY_BUNDLES
         try:
             await self._folder.writer.append(await asyncio.to_thread(rows) if large else rows())
         except Problem as problem:
