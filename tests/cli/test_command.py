@@ -211,3 +211,20 @@ def test_the_program_of_the_documentation_runs_as_it_stands(
         timeout=60,
     )
     assert f"{session_id}     2 bundles     200 samples" in done.stdout
+
+
+def test_the_example_for_asyncio_runs_as_it_stands(
+    cloud: EmbeddedCloud, record: Callable, tmp_path: Path
+) -> None:
+    session_id = record(walking_phone(2, 2.0))
+    example = Path(__file__).resolve().parents[2] / "examples" / "async_read.py"
+    done = subprocess.run(
+        [sys.executable, example],
+        env={**os.environ, **cloud.environment},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert f"{session_id} 2" in done.stdout.splitlines()

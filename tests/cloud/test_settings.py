@@ -42,6 +42,12 @@ def test_an_empty_variable_is_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.of().port == Settings.model_fields["port"].default
 
 
+@pytest.mark.parametrize(("name", "value"), [("region", "a b/"), ("domain", "evil.test/"), ("domain", "a b")])
+def test_what_can_be_no_host_is_refused(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"cloud settings: {name} must be"):
+        Settings.of(**{name: value})
+
+
 def test_the_limits_are_the_contract_s() -> None:
     settings = Settings.of()
 

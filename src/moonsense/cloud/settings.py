@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from moonsense.contract import limits
+from moonsense.contract import hosts, limits
 from moonsense.errors import ConfigurationError
 
 __all__ = ["Settings"]
@@ -120,6 +120,14 @@ class Settings(BaseSettings):
     def protocol(self) -> str:
         """What clients speak: ``http`` or ``https``."""
         return "https" if self.tls_cert else "http"
+
+    @model_validator(mode="after")
+    def _hosts(self) -> Settings:
+        if not hosts.is_region(self.region):
+            raise ValueError(f"region must be a name such as {hosts.DEFAULT_REGION}, not {self.region!r}")
+        if self.domain and not hosts.is_host(self.domain):
+            raise ValueError(f"domain must be a host such as example.org, not {self.domain!r}")
+        return self
 
     @model_validator(mode="after")
     def _certificate_with_key(self) -> Settings:
