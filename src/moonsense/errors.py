@@ -19,7 +19,8 @@
     ├── DataError                   what arrived is not what it should be
     │   ├── DecodeError             not the JSON or protobuf of this message
     │   ├── IntegrityError          a digest or a checksum differs
-    │   └── IncompleteError         the end is missing
+    │   ├── IncompleteError         the end is missing
+    │   └── SignatureError          a webhook is not from whoever knows the secret, or is too old
     ├── RecordingError              bundles that could not be sent; they are kept on it
     └── DownloadError               sessions that could not be downloaded; each one's error is on it
 
@@ -56,6 +57,7 @@ __all__ = [
     "RequestTimeout",
     "ResponseError",
     "ServerError",
+    "SignatureError",
     "TooLargeError",
     "UnprocessableError",
     "error_for_status",
@@ -276,6 +278,10 @@ class IntegrityError(DataError):
 
 class IncompleteError(DataError):
     """The end is missing: a body or a file stopped before it was whole."""
+
+
+class SignatureError(DataError):
+    """A webhook's signature is missing, wrong or too old."""
 
 
 class RecordingError(MoonsenseError):

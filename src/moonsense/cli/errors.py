@@ -71,6 +71,7 @@ ADVICE: dict[type[errors.MoonsenseError], Advice] = {
     errors.RequestError: Advice(5, "again"),
     errors.IncompleteError: Advice(7, "again: the connection may have broken"),
     errors.IntegrityError: Advice(7, "again; if it stays, the stored data is damaged"),
+    errors.SignatureError: Advice(7, "the secret of the endpoint that sends it"),
     errors.DecodeError: Advice(7, "moonsense sessions download SESSION, which takes the bytes as they are"),
     errors.DataError: Advice(7, "again"),
     errors.RecordingError: Advice(1, "again: nothing that was acknowledged is lost"),

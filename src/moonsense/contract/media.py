@@ -6,6 +6,9 @@ JSON = "application/json"
 PROTOBUF = "application/x-protobuf"
 """One message in protobuf."""
 
+FORM = "application/x-www-form-urlencoded"
+"""A form: what a webhook may come as, with its JSON in one field."""
+
 FRAMES = "application/x-protobuf-delimited"
 """Ours: many messages, each behind its length as a varint (protobuf's delimited format)."""
 
