@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from moonsense import Platform
 from moonsense.contract import media, times
 from moonsense.contract.problems import Problem
-from moonsense.contract.routes import BY_NAME, ROUTES, Kind, Param, Route, Scope, Time
+from moonsense.contract.routes import BY_NAME, EVENTS, ROUTES, STATES, Kind, Param, Route, Scope, Time
 
 WITH_IDS = [route for route in ROUTES if "{" in route.path]
 
@@ -137,6 +137,10 @@ def values(param: Param) -> st.SearchStrategy[object]:
             one = st.sampled_from([*Platform]).map(lambda p: (p, p.value))
         case Kind.VIEW:
             one = st.sampled_from(["minimal", "full"]).map(lambda v: (v, v))
+        case Kind.EVENT:
+            one = st.sampled_from(EVENTS).map(lambda e: (e, e))
+        case Kind.STATE:
+            one = st.sampled_from(STATES).map(lambda s: (s, s))
         case Kind.TEXT:
             one = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).map(lambda t: (t, t))
     return st.lists(one, min_size=1, max_size=3) if param.many else one

@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 from moonsense.cli import account, cards, chunks, cloud, sessions
 from moonsense.cli.demo import command as demo
 from moonsense.cli.errors import EXIT_CODES, report
+from moonsense.cli.webhooks import group as webhooks
 
 
 class _Root(TyperGroup):
@@ -46,6 +47,7 @@ app.command("regions")(account.regions)
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(chunks.app, name="chunks")
 app.add_typer(cards.app, name="cards")
+app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(cloud.app, name="cloud")
 
 

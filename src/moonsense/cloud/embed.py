@@ -39,6 +39,9 @@ _START_SECONDS = 60.0
 _KILL_SECONDS = 5.0
 _TAIL_BYTES = 4000
 
+# A program that is told of what happens listens on this machine, as the cloud does.
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
+
 
 @dataclass
 class _Ready:
@@ -63,6 +66,9 @@ class _Runner(Protocol):
 
 class EmbeddedCloud:
     """A cloud on 127.0.0.1, with a project, an app and tokens.
+
+    Unlike one that is served, its webhooks may go to this machine's loopback
+    addresses, by http too (the setting ``webhook_allowed_networks``).
 
     Attributes:
         secret_token, public_token: made at the first start and kept in memory
@@ -94,7 +100,8 @@ class EmbeddedCloud:
             settings: more of ``Settings``.
         """
         folder = {} if data_dir is None else {"data_dir": Path(data_dir)}
-        self._settings = Settings.of(**{"host": "127.0.0.1", **settings, **folder, "port": port})
+        usual = {"host": "127.0.0.1", "webhook_allowed_networks": _LOOPBACK}
+        self._settings = Settings.of(**{**usual, **settings, **folder, "port": port})
         self._keeps = data_dir is not None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._in_process = in_process

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
 
 from moonsense.cloud.pins import Pins
-from moonsense.cloud.records import Page, Place, SessionFilters
+from moonsense.cloud.records import DeliveryFilters, Page, Place, SessionFilters
 from moonsense.cloud.requests import Request
 from moonsense.contract import paging, times
 from moonsense.contract.paging import Key
@@ -16,6 +17,7 @@ from moonsense.contract.routes import CURSOR, PAGE, Time, Value
 from moonsense.models.pagination_pb2 import PaginationResponse
 
 Query = dict[str, Value | list[Value]]
+F = TypeVar("F", bound=Hashable)
 
 
 def page_size(query: Query) -> int:
@@ -57,26 +59,31 @@ def next_link(request: Request, page: int, cursor: str = "") -> dict[str, str]:
     return {"Link": f'<{path}?{urlencode(pairs)}>; rel="next"'}
 
 
-class Asked(NamedTuple):
+@dataclass(frozen=True)
+class Asked(Generic[F]):
     """What a request wants of a list that is newest first."""
 
-    filters: SessionFilters
+    filters: F
     place: Place
     number: int
     listing: Hashable
     by_cursor: bool
 
 
-class Listing:
-    """A list that is newest first, by whichever of the contract's ways a client pages through it."""
+class Listing(Generic[F]):
+    """A list that is newest first, by whichever of the contract's ways a client pages through it.
 
-    def __init__(self, pin_seconds: float) -> None:
+    ``filters`` reads from a request's query what the list is of.
+    """
+
+    def __init__(self, pin_seconds: float, filters: Callable[[Query], F]) -> None:
         self._pins = Pins(pin_seconds)
+        self._filters = filters
 
-    def of(self, request: Request) -> Asked:
+    def of(self, request: Request) -> Asked[F]:
         """What a request asks for. Raises Problems of status 422."""
         query = request.query()
-        filters = _filters(query)
+        filters = self._filters(query)
         per_page, number = page_size(query), page_number(query)
         listing = (request.who.credential_id, filters, per_page)
         after = _cursor(query)
@@ -92,7 +99,7 @@ class Listing:
         return Asked(filters, place, number, listing, by_cursor)
 
     def answer(
-        self, request: Request, asked: Asked, page: Page[Any]
+        self, request: Request, asked: Asked[F], page: Page[Any]
     ) -> tuple[PaginationResponse, dict[str, str]]:
         """The page's numbers, and the header that leads to the next one."""
         following = page.last if page.more else None
@@ -103,17 +110,38 @@ class Listing:
         return numbers, link
 
 
-def _filters(query: Query) -> SessionFilters:
-    since, until = query.get("since"), query.get("until")
+def session_filters(query: Query) -> SessionFilters:
+    """Which sessions, or journeys, a query is of."""
+    since, before = _bounds(query)
     return SessionFilters(
         labels=_texts(query, "labels"),
         platforms=_texts(query, "platforms"),
         journey_id=_text(query, "journey_id"),
         client_session_group_id=_text(query, "client_session_group_id"),
-        since_micros=times.to_micros(since.moment) if isinstance(since, Time) else None,
-        before_micros=paging.upper_bound(times.to_micros(until.moment), until.digits)
-        if isinstance(until, Time)
-        else None,
+        since_micros=since,
+        before_micros=before,
+    )
+
+
+def delivery_filters(query: Query) -> DeliveryFilters:
+    """Which deliveries a query is of."""
+    since, before = _bounds(query)
+    return DeliveryFilters(
+        endpoint_id=_text(query, "endpoint_id"),
+        session_id=_text(query, "session_id"),
+        event=_text(query, "event"),
+        state=_text(query, "state"),
+        since_micros=since,
+        before_micros=before,
+    )
+
+
+def _bounds(query: Query) -> tuple[int | None, int | None]:
+    """The times that a query asks for, in microseconds: the first inclusive, the second exclusive."""
+    since, until = query.get("since"), query.get("until")
+    return (
+        times.to_micros(since.moment) if isinstance(since, Time) else None,
+        paging.upper_bound(times.to_micros(until.moment), until.digits) if isinstance(until, Time) else None,
     )
 
 

@@ -48,6 +48,23 @@ class SessionFilters:
 
 
 @dataclass(frozen=True)
+class DeliveryFilters:
+    """Which deliveries of webhooks are meant. ``before_micros`` is exclusive, ``since_micros`` inclusive.
+
+    ``failed``: those that were given up, or whose last try failed.
+    """
+
+    endpoint_id: str | None = None
+    session_id: str | None = None
+    event: str | None = None
+    state: str | None = None
+    since_micros: int | None = None
+    before_micros: int | None = None
+    delivery_ids: tuple[str, ...] = ()
+    failed: bool = False
+
+
+@dataclass(frozen=True)
 class Place:
     """Where a page of a list begins and how far it goes.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from moonsense.cloud.webhooks import addresses
 from moonsense.contract import hosts, limits
 from moonsense.errors import ConfigurationError
 
@@ -105,6 +106,25 @@ class Settings(BaseSettings):
     sealer_process: bool = True
     """Whether chunks are made in a process of their own, so that compressing does not slow ingest."""
 
+    # Where webhooks go, and when.
+
+    webhook_allowed_networks: tuple[str, ...] = ()
+    """Networks off the internet that webhooks may go to all the same, by http too (`["10.1.0.0/16"]`)."""
+
+    webhook_timeout_seconds: Seconds = 15.0
+    """How long one try to deliver may take in all."""
+
+    webhook_retry_seconds: tuple[Seconds, ...] = (
+        5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400,
+    )  # fmt: skip
+    """The pauses before the second and further tries; up to a tenth longer each, so that they spread."""
+
+    webhook_switch_off_seconds: Seconds = 5 * 86_400
+    """How long an endpoint may fail, without one success, before it is switched off."""
+
+    session_inactive_seconds: Seconds = 300.0
+    """How long a session has no bundle before SESSION_INACTIVE tells so; longer than `seal_age_seconds`."""
+
     # How answers are made.
 
     token_cache_seconds: float = Field(default=2.0, ge=0)
@@ -117,6 +137,11 @@ class Settings(BaseSettings):
     """How hard a session's archive is compressed; 4 makes it a fifth smaller and takes half as long again."""
 
     @property
+    def webhook_networks(self) -> tuple[addresses.Network, ...]:
+        """``webhook_allowed_networks``, read."""
+        return addresses.networks(self.webhook_allowed_networks)
+
+    @property
     def protocol(self) -> str:
         """What clients speak: ``http`` or ``https``."""
         return "https" if self.tls_cert else "http"
@@ -127,6 +152,11 @@ class Settings(BaseSettings):
             raise ValueError(f"region must be a name such as {hosts.DEFAULT_REGION}, not {self.region!r}")
         if self.domain and not hosts.is_host(self.domain):
             raise ValueError(f"domain must be a host such as example.org, not {self.domain!r}")
+        return self
+
+    @model_validator(mode="after")
+    def _networks(self) -> Settings:
+        addresses.networks(self.webhook_allowed_networks)
         return self
 
     @model_validator(mode="after")

@@ -28,3 +28,12 @@ MAX_LABEL_BYTES = 256
 
 MAX_CARD_BYTES = 64 * 1024
 """UTF-8 bytes of a card's title and description together."""
+
+MAX_WEBHOOK_URL = 2_048
+"""Characters of an endpoint's URL: more than servers and proxies take."""
+
+MAX_WEBHOOK_DESCRIPTION = 1_000
+"""Characters of an endpoint's description: it is part of every listing of it."""
+
+MAX_WEBHOOK_ENDPOINTS = 100
+"""Webhook endpoints of one project: every event becomes a row for each that wants it."""

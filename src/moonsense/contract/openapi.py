@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any, cast
 
-from moonsense.contract import headers, media
+from moonsense.contract import headers, limits, media, schemas
 from moonsense.contract.problems import TYPES
-from moonsense.contract.routes import PLATFORMS, ROUTES, VIEWS, Kind, Param, Route
+from moonsense.contract.routes import EVENTS, PLATFORMS, ROUTES, STATES, VIEWS, Kind, Param, Route
 from moonsense.models import rules_pb2
 from moonsense.models.common_v2_pb2 import ErrorResponse
 from moonsense.reflection import is_map, is_repeated
@@ -64,11 +64,20 @@ _KINDS: dict[Kind, Schema] = {
     Kind.TIME: {"type": "string", "format": "date-time"},
     Kind.PLATFORM: {"type": "string", "enum": list(PLATFORMS)},
     Kind.VIEW: {"type": "string", "enum": list(VIEWS)},
+    Kind.EVENT: {"type": "string", "enum": list(EVENTS)},
+    Kind.STATE: {"type": "string", "enum": list(STATES)},
 }
 
 # Fields whose text is an identifier (see ``ids.is_id``), or empty where there is none yet.
-_ID_FIELDS = ("session_id", "chunk_id", "card_id")
+_ID_FIELDS = ("session_id", "chunk_id", "card_id", "endpoint_id", "delivery_id")
 _ID = {"type": "string", "pattern": "^[A-Za-z0-9_-]{0,64}$"}
+
+# Texts that must be more than texts.
+_TEXTS: dict[str, Schema] = {
+    "v2.webhooks.WebhookEndpoint.url": {"format": "uri", "maxLength": limits.MAX_WEBHOOK_URL},
+    "v2.webhooks.WebhookEndpoint.schema_version": {"enum": ["", *schemas.VERSIONS]},
+    "v2.webhooks.WebhookEndpoint.description": {"maxLength": limits.MAX_WEBHOOK_DESCRIPTION},
+}
 
 _ERROR = "Error"
 
@@ -285,11 +294,12 @@ def _single(field: FieldDescriptor, components: dict[str, Schema]) -> Schema:
     if field.message_type is not None:
         return _described(field.message_type, components)
     if field.enum_type is not None:
-        return _enum(field.enum_type)
+        return _enum(field.enum_type, field.GetOptions().Extensions[rules_pb2.field].not_in)
     if field.name in _ID_FIELDS:
         return _ID
     least = _least_length(field)
-    return {**_SCALARS[field.type], "minLength": least} if least else _SCALARS[field.type]
+    schema = {**_SCALARS[field.type], **_TEXTS.get(field.full_name, {})}
+    return {**schema, "minLength": least} if least else schema
 
 
 def _least_length(field: FieldDescriptor) -> int:
@@ -298,8 +308,8 @@ def _least_length(field: FieldDescriptor) -> int:
     return max(rules.min_len, 1 if rules.min_bytes else 0)
 
 
-def _enum(descriptor: EnumDescriptor) -> Schema:
-    return {"type": "string", "enum": [value.name for value in descriptor.values]}
+def _enum(descriptor: EnumDescriptor, not_in: Iterable[int]) -> Schema:
+    return {"type": "string", "enum": [v.name for v in descriptor.values if v.number not in not_in]}
 
 
 def _binary(message: type[Message]) -> Schema:

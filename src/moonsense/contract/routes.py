@@ -20,6 +20,7 @@ from moonsense.models import (
     journey_feedback_pb2,
 )
 from moonsense.models import data_plane_v2_sdk_pb2 as sdk
+from moonsense.models import webhooks_v2_pb2 as webhooks
 
 
 class Scope(enum.StrEnum):
@@ -38,10 +39,16 @@ class Kind(enum.Enum):
     TIME = "time"
     PLATFORM = "platform"
     VIEW = "view"
+    EVENT = "event"
+    STATE = "state"
 
 
 PLATFORMS = tuple(v.name for v in common_v2_pb2.DevicePlatform.DESCRIPTOR.values if v.number)
 VIEWS = ("minimal", "full")
+EVENTS = tuple(v.name for v in data_plane_v2_pb2.WebhookEventTypes.DESCRIPTOR.values if v.number)
+STATES = tuple(v.name for v in webhooks.WebhookDelivery.State.DESCRIPTOR.values if v.number)
+
+_NAMES = {Kind.PLATFORM: PLATFORMS, Kind.VIEW: VIEWS, Kind.EVENT: EVENTS, Kind.STATE: STATES}
 
 # Nine digits fit the int32 in which a page's number is answered.
 _INTEGER = re.compile(r"[+-]?[0-9]{1,9}", re.ASCII)
@@ -86,18 +93,20 @@ def _read(kind: Kind, text: str) -> Value:
         case Kind.TIME:
             moment, digits = times.parse(text)
             return Time(moment, digits)
-        case Kind.PLATFORM:
-            # The published 0.13.1 sends str(Platform.iOS) on one of its calls.
-            name = text.removeprefix("Platform.")
-            if name not in PLATFORMS:
-                raise ValueError(f"{text!r} is none of {', '.join(PLATFORMS)}")
-            return name
-        case Kind.VIEW:
-            if text not in VIEWS:
-                raise ValueError(f"{text!r} is none of {', '.join(VIEWS)}")
-            return text
         case Kind.TEXT:
             return text
+        case Kind.PLATFORM:
+            # The published 0.13.1 sends str(Platform.iOS) on one of its calls.
+            return _named(kind, text.removeprefix("Platform."))
+        case _:
+            return _named(kind, text)
+
+
+def _named(kind: Kind, text: str) -> str:
+    names = _NAMES[kind]
+    if text not in names:
+        raise ValueError(f"{text!r} is none of {', '.join(names)}")
+    return text
 
 
 @dataclass(frozen=True)
@@ -224,6 +233,10 @@ UNTIL = Param(
 )
 VIEW = Param("view", "view", Kind.VIEW, "minimal: counters' totals; full: with buckets of one minute")
 SESSION_ID = Param("session_id", "session_id", Kind.TEXT, "the session", required=True)
+ENDPOINT_ID = Param("endpoint_id", "filter[endpoint_id]", Kind.TEXT, "deliveries to this endpoint")
+OF_SESSION = Param("session_id", "filter[session_id]", Kind.TEXT, "deliveries about this session")
+EVENT = Param("event", "filter[event]", Kind.EVENT, "deliveries of this event")
+STATE = Param("state", "filter[state]", Kind.STATE, "deliveries that are so far")
 
 _ALL = (Scope.QUERY, Scope.COLLECT, Scope.TOKENS)
 
@@ -301,6 +314,34 @@ ROUTES: tuple[Route, ...] = (
     Route("upload_packets", "POST", "/v2/sessions/{session_id}/network-telemetry/packets",
           "Add a packet capture (pcap) to a session", scopes=(Scope.COLLECT,),
           consumes=(media.PCAP, media.TAR_GZ), response=sdk.NetworkPacketCaptureClientResponse),
+    Route("list_webhook_endpoints", "GET", "/v2/webhooks/endpoints",
+          "List the endpoints that webhooks are sent to, oldest first",
+          params=(PER_PAGE, PAGE), response=webhooks.WebhookEndpointListResponse),
+    Route("create_webhook_endpoint", "POST", "/v2/webhooks/endpoints",
+          "Make an endpoint; its secret is shown this once",
+          request=webhooks.WebhookEndpoint, response=webhooks.WebhookEndpointSecret),
+    Route("describe_webhook_endpoint", "GET", "/v2/webhooks/endpoints/{endpoint_id}", "Describe an endpoint",
+          response=webhooks.WebhookEndpoint),
+    Route("update_webhook_endpoint", "POST", "/v2/webhooks/endpoints/{endpoint_id}",
+          "Change an endpoint: all that can be set of it is replaced",
+          request=webhooks.WebhookEndpoint, response=webhooks.WebhookEndpoint),
+    Route("delete_webhook_endpoint", "DELETE", "/v2/webhooks/endpoints/{endpoint_id}",
+          "Delete an endpoint with what waits for it", response=webhooks.WebhookEndpointDeleteResponse),
+    Route("rotate_webhook_secret", "POST", "/v2/webhooks/endpoints/{endpoint_id}/secret",
+          "Give an endpoint a new secret, shown this once; the one before signs too for a while",
+          request=webhooks.WebhookSecretRotateRequest, response=webhooks.WebhookEndpointSecret),
+    Route("test_webhook_endpoint", "POST", "/v2/webhooks/endpoints/{endpoint_id}/test",
+          "Send an endpoint an event that nothing happened for",
+          request=webhooks.WebhookTestRequest, response=webhooks.WebhookDelivery),
+    Route("list_webhook_deliveries", "GET", "/v2/webhooks/deliveries",
+          "List the deliveries of the last 30 days, newest first",
+          params=(PER_PAGE, PAGE, CURSOR, ENDPOINT_ID, OF_SESSION, EVENT, STATE, SINCE, UNTIL),
+          response=webhooks.WebhookDeliveryListResponse),
+    Route("describe_webhook_delivery", "GET", "/v2/webhooks/deliveries/{delivery_id}",
+          "Describe a delivery with every try", response=webhooks.WebhookDelivery),
+    Route("resend_webhook_deliveries", "POST", "/v2/webhooks/redelivery",
+          "Send deliveries again, by their ids or by what they have in common",
+          request=webhooks.WebhookResendRequest, response=webhooks.WebhookResendResponse),
     Route("healthz", "GET", "/healthz", "Whether the process lives", scopes=(), produces=(media.JSON,)),
     Route("readyz", "GET", "/readyz", "Whether it can store and serve", scopes=(), produces=(media.JSON,)),
     Route("metrics", "GET", "/metrics", "Numbers for Prometheus", scopes=(), produces=("text/plain",)),

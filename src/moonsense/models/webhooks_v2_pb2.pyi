@@ -232,7 +232,7 @@ class WebhookSecretRotateRequest(google.protobuf.message.Message):
     OVERLAP_SECONDS_FIELD_NUMBER: builtins.int
     overlap_seconds: builtins.int
     """For how long deliveries are signed with the secret before, too, in seconds.
-    0: a day. Below 0: not at all.
+    0: a day. Below 0: not at all. 30 days at most.
     """
     def __init__(
         self,
@@ -451,8 +451,8 @@ Global___WebhookDeliveryListResponse: typing_extensions.TypeAlias = WebhookDeliv
 
 @typing.final
 class WebhookResendRequest(google.protobuf.message.Message):
-    """Asks for deliveries to be sent again. What is given narrows the choice;
-    something must be given.
+    """Asks for deliveries to be sent again. What is given narrows the choice; where
+    nothing is, none is sent.
     """
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor

@@ -24,6 +24,10 @@ def _generable(document: dict[str, Any]) -> dict[str, Any]:
     """The document without what no schema describes: bodies in protobuf, cursors, the ends of 64 bits."""
     text = orjson.dumps(document).decode().replace("{1,19}", "{1,18}").replace("{1,20}", "{1,18}")
     document = orjson.loads(text)
+    # Not every URI can be an endpoint's, and its app must be there.
+    endpoint = document["components"]["schemas"]["v2.webhooks.WebhookEndpoint"]["properties"]
+    endpoint["url"] = {"type": "string", "pattern": r"^https://[a-z]{2,9}\.org/[a-z0-9?=&%-]{0,9}$"}
+    endpoint["app_id"] = {"type": "string", "enum": [""]}
     for methods in document["paths"].values():
         for operation in methods.values():
             if "requestBody" in operation:

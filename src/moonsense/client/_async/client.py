@@ -12,6 +12,7 @@ from moonsense.client._async.raw import AsyncRawCalls
 from moonsense.client._async.recording import AsyncRecordingCalls
 from moonsense.client._async.regions import AsyncRegionCalls
 from moonsense.client._async.sessions import AsyncSessionCalls
+from moonsense.client._async.webhooks import AsyncWebhookCalls
 
 
 class AsyncClient(
@@ -24,6 +25,7 @@ class AsyncClient(
     AsyncCardCalls,
     AsyncRecordingCalls,
     AsyncRegionCalls,
+    AsyncWebhookCalls,
 ):
     """A client of a Moonsense Cloud.
 

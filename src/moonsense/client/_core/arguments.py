@@ -27,6 +27,13 @@ def checked_labels(labels: Iterable[str]) -> list[str]:
     return names
 
 
+def checked_ids(ids: Iterable[str]) -> list[str]:
+    """Identifiers as a list. Raises TypeError for one string, which would be an id a letter."""
+    if isinstance(ids, (str, bytes)):
+        raise TypeError(f"ids must be a list of strings such as [{ids!r}], not one string")
+    return list(ids)
+
+
 def labels_filter(labels: Iterable[str] | None) -> list[str] | None:
     """Labels to filter by. One string is one label here, as the published clients send it."""
     if labels is None:

@@ -34,6 +34,7 @@ _SAME_AGAIN = frozenset(
         "set_session_features",
         "set_session_signals",
         "set_journey_features",
+        "update_webhook_endpoint",
     }
 )
 """POSTs of which a repeat changes nothing, on any cloud."""

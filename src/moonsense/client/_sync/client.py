@@ -13,6 +13,7 @@ from moonsense.client._sync.raw import RawCalls
 from moonsense.client._sync.recording import RecordingCalls
 from moonsense.client._sync.regions import RegionCalls
 from moonsense.client._sync.sessions import SessionCalls
+from moonsense.client._sync.webhooks import WebhookCalls
 
 
 class Client(
@@ -25,6 +26,7 @@ class Client(
     CardCalls,
     RecordingCalls,
     RegionCalls,
+    WebhookCalls,
 ):
     """A client of a Moonsense Cloud.
 

@@ -222,6 +222,102 @@ answer = Table(
     Index("answer_oldest", "created_at"),
 )
 
+webhook_endpoint = Table(
+    "webhook_endpoint",
+    metadata,
+    Column("key", _RowId, primary_key=True, autoincrement=True),
+    Column("endpoint_id", Text, nullable=False, unique=True),
+    Column("project_id", ForeignKey("project.project_id"), nullable=False),
+    Column("disabled", Boolean, nullable=False),
+    _time("created_at"),
+    # Since when every try failed; null while deliveries succeed.
+    _time("failing_since", nullable=True),
+    # A WebhookEndpoint message: what its owner set.
+    Column("document", LargeBinary, nullable=False),
+    Index("webhook_endpoint_project", "project_id", "key"),
+    sqlite_autoincrement=True,
+)
+
+webhook_secret = Table(
+    "webhook_secret",
+    metadata,
+    # Deliveries are signed with it, so it is kept as it is, apart from all that is ever listed.
+    Column("key", _RowId, primary_key=True, autoincrement=True),
+    Column("endpoint_key", ForeignKey("webhook_endpoint.key", ondelete="CASCADE"), nullable=False),
+    Column("secret", Text, nullable=False),
+    _time("created_at"),
+    # Of one that another took the place of: until when it signs too.
+    _time("ends_at", nullable=True),
+    Index("webhook_secret_endpoint", "endpoint_key", "key"),
+    sqlite_autoincrement=True,
+)
+
+webhook_notice = Table(
+    "webhook_notice",
+    metadata,
+    # What the cloud has to say of an endpoint, as a card is what somebody has to say of a session.
+    Column("key", _RowId, primary_key=True, autoincrement=True),
+    Column("endpoint_key", ForeignKey("webhook_endpoint.key", ondelete="CASCADE"), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("description", Text, nullable=False),
+    _time("created_at"),
+    Index("webhook_notice_endpoint", "endpoint_key", "key"),
+    sqlite_autoincrement=True,
+)
+
+webhook_delivery = Table(
+    "webhook_delivery",
+    metadata,
+    # The outbox: written in the transaction that makes an event true, a row an
+    # endpoint. It stays for a while after it was delivered or given up.
+    Column("key", _RowId, primary_key=True, autoincrement=True),
+    Column("delivery_id", Text, nullable=False, unique=True),
+    Column("project_id", ForeignKey("project.project_id"), nullable=False),
+    Column("endpoint_key", ForeignKey("webhook_endpoint.key", ondelete="CASCADE"), nullable=False),
+    # Null for an event that nothing happened for.
+    Column("session_key", ForeignKey("session.key", ondelete="CASCADE"), nullable=True),
+    Column("event", Integer, nullable=False),
+    # Of BUNDLE_RECEIVED. The bundle itself is found by it, in the log or in a
+    # chunk, and not copied; null for index 0, which names no bundle.
+    Column("bundle_index", Integer, nullable=True),
+    # A SealedBundle message, where nothing else would find it.
+    Column("bundle", LargeBinary, nullable=True),
+    # A WebhookPayload message without its bundle.
+    Column("payload", LargeBinary, nullable=False),
+    _time("created_at"),
+    Column("state", Integer, nullable=False),
+    Column("tries", Integer, nullable=False),
+    # When it is tried next; null when it is not.
+    _time("due_at", nullable=True),
+    _time("finished_at", nullable=True),
+    Column("outcome", Text, nullable=False),
+    Index("webhook_delivery_due", "endpoint_key", "due_at", "key"),
+    Index("webhook_delivery_newest", "project_id", "created_at", "delivery_id"),
+    # A bundle is told of once an endpoint, however often it is sent; nulls are all different.
+    Index("webhook_delivery_once", "session_key", "endpoint_key", "bundle_index", unique=True),
+    sqlite_autoincrement=True,
+)
+
+webhook_try = Table(
+    "webhook_try",
+    metadata,
+    Column("key", _RowId, primary_key=True, autoincrement=True),
+    Column("delivery_key", ForeignKey("webhook_delivery.key", ondelete="CASCADE"), nullable=False),
+    # A WebhookTry message.
+    Column("document", LargeBinary, nullable=False),
+    Index("webhook_try_delivery", "delivery_key", "key"),
+    sqlite_autoincrement=True,
+)
+
+webhook_watch = Table(
+    "webhook_watch",
+    metadata,
+    # Sessions that an endpoint wants to know the silence of, and have not fallen silent yet.
+    _session_key(primary=True),
+    _time("last_received_at"),
+    Index("webhook_watch_oldest", "last_received_at"),
+)
+
 garbage = Table(
     "garbage",
     metadata,

@@ -50,13 +50,22 @@ class Writer:
         engine: an engine of one writing connection.
         capacity: log rows that may wait; beyond it appends are refused with 503.
         appended: called after each commit, in the writer's thread, with the rows stored.
+        committed: called after each commit, in the writer's thread.
     """
 
-    def __init__(self, engine: Engine, *, capacity: int, appended: Callable[[list[LogRow]], None]) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        capacity: int,
+        appended: Callable[[list[LogRow]], None],
+        committed: Callable[[], None] = lambda: None,
+    ) -> None:
         self._engine = engine
         self._integrity_error: type[Exception] = engine.dialect.loaded_dbapi.IntegrityError
         self._capacity = capacity
         self._appended = appended
+        self._committed = committed
         self._waiting = 0
         self._commits = 0
         self._rows = 0
@@ -88,12 +97,12 @@ class Writer:
         """Log rows committed so far."""
         return self._rows
 
-    async def append(self, rows: Sequence[LogRow]) -> None:
+    async def append(self, rows: Sequence[LogRow], job: Callable[[Connection], None] | None = None) -> None:
         """Store bundles; returns when the disk has them. Problem 503 when too many wait, 404 when
-        their session was deleted meanwhile."""
+        their session was deleted meanwhile. ``job`` is done in the same transaction."""
         if self._waiting + len(rows) > self._capacity:
             raise Problem(503, "the cloud is busy storing what came before; try again", retry_after=1)
-        await self._hand_in(None, rows)
+        await self._hand_in(job, rows)
 
     async def do(self, job: Callable[[Connection], T]) -> T:
         """Run a job in a transaction; returns what it returns after the commit."""
@@ -182,6 +191,7 @@ class Writer:
             self._rows += len(stored)
             if stored:
                 self._appended(stored)
+            self._committed()
         with self._lock:
             self._waiting -= sum(len(work.rows) for work in group)
         _answer(group)
@@ -230,8 +240,10 @@ class Writer:
                 cursor.close()
 
     def _attempt(self, connection: Connection, work: _Work) -> None:
-        """Run one job so that its failure undoes it alone."""
+        """Run one job so that its failure undoes it alone; none for rows that could not be stored."""
         assert work.job is not None
+        if work.error is not None:
+            return
         try:
             with connection.begin_nested():
                 work.outcome = work.job(connection)

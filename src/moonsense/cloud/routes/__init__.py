@@ -13,6 +13,7 @@ from moonsense.cloud.routes.regions import Regions
 from moonsense.cloud.routes.service import Service
 from moonsense.cloud.routes.sessions import Sessions
 from moonsense.cloud.routes.tokens import whoami
+from moonsense.cloud.routes.webhooks import Webhooks
 from moonsense.cloud.routing import Handler
 from moonsense.cloud.settings import Settings
 from moonsense.cloud.store import Store
@@ -30,6 +31,7 @@ def handlers(store: Store, settings: Settings, traffic: Traffic) -> dict[str, Ha
     journeys = Journeys(store, settings)
     findings = Findings(store)
     packets = Packets(store, settings)
+    webhooks = Webhooks(store, settings)
     service = Service(store, traffic)
     return {
         "list_regions": regions.list,
@@ -63,6 +65,16 @@ def handlers(store: Store, settings: Settings, traffic: Traffic) -> dict[str, Ha
         "set_session_signals": findings.set_signals,
         "download_packets": packets.read,
         "upload_packets": packets.upload,
+        "list_webhook_endpoints": webhooks.list,
+        "create_webhook_endpoint": webhooks.create,
+        "describe_webhook_endpoint": webhooks.describe,
+        "update_webhook_endpoint": webhooks.update,
+        "delete_webhook_endpoint": webhooks.delete,
+        "rotate_webhook_secret": webhooks.rotate,
+        "test_webhook_endpoint": webhooks.test,
+        "list_webhook_deliveries": webhooks.list_deliveries,
+        "describe_webhook_delivery": webhooks.describe_delivery,
+        "resend_webhook_deliveries": webhooks.resend,
         "healthz": service.healthz,
         "readyz": service.readyz,
         "metrics": service.metrics,

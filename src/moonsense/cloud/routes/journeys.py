@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from starlette.responses import Response
 
-from moonsense.cloud.listing import Listing
+from moonsense.cloud.listing import Listing, session_filters
 from moonsense.cloud.requests import Request
 from moonsense.cloud.responses import message_response
 from moonsense.cloud.settings import Settings
@@ -19,7 +19,7 @@ class Journeys:
     def __init__(self, store: Store, settings: Settings) -> None:
         self._store = store
         self._domain = settings.domain
-        self._listing = Listing(settings.page_pin_seconds)
+        self._listing = Listing(settings.page_pin_seconds, session_filters)
 
     async def list(self, request: Request) -> Response:
         """GET /v2/journeys"""

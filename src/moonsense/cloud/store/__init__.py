@@ -16,6 +16,7 @@ from moonsense.cloud.store.folder import Folder, now_micros
 from moonsense.cloud.store.journeys import Journeys
 from moonsense.cloud.store.labels import Labels
 from moonsense.cloud.store.sessions import Sessions
+from moonsense.cloud.store.webhooks import Webhooks
 
 __all__ = ["Store", "now_micros"]
 
@@ -25,8 +26,8 @@ class Store:
 
     Attributes:
         access: projects, apps and tokens.
-        sessions, labels, bundles, cards, journeys, findings, captures: what a
-            project has. Their coroutines raise Problem: 404 for what is not in
+        sessions, labels, bundles, cards, journeys, findings, captures, webhooks:
+            what a project has. Their coroutines raise Problem: 404 for what is not in
             the project, 422 and 413 for what cannot be, 503 when busy.
     """
 
@@ -40,6 +41,7 @@ class Store:
         self.journeys = Journeys(folder)
         self.findings = Findings(folder)
         self.captures = Captures(folder)
+        self.webhooks = Webhooks(folder)
 
     @classmethod
     def open(cls, settings: Settings, *, serving: bool = True) -> Store:

@@ -30,6 +30,7 @@ from moonsense.cloud.renderer import Renderer
 from moonsense.cloud.renditions import render
 from moonsense.cloud.sealer import Sealer, SealRules
 from moonsense.cloud.settings import Settings
+from moonsense.cloud.webhooks.outbox import Outbox
 from moonsense.contract.problems import Problem
 
 T = TypeVar("T")
@@ -53,6 +54,8 @@ class Folder:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self._lock = FolderLock(settings.data_dir) if serving else None
         path = settings.data_dir / "catalog.db"
+        if not path.exists():
+            path.touch(0o600)  # it holds the secrets that webhooks are signed with
         self._write_engine = connect(path, writing=True)
         migrate(self._write_engine)
         self._read_engine = connect(path, writing=False)
@@ -60,9 +63,14 @@ class Folder:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="moonsense-reader")
         self._known: OrderedDict[str, SessionRef] = OrderedDict()
         self.closed = False
+        self.outbox = Outbox(now_micros)
         self.writer = Writer(
-            self._write_engine, capacity=settings.ingest_queue_bundles, appended=self._received
+            self._write_engine,
+            capacity=settings.ingest_queue_bundles,
+            appended=self._received,
+            committed=self.outbox.committed,
         )
+        self.read_now(self.outbox.load)
         self.renderer = Renderer() if settings.sealer_process else None
         self.sealer = Sealer(
             self._read_engine,
@@ -133,6 +141,10 @@ class Folder:
     def write_now(self, job: Callable[[Connection], T]) -> T:
         """What a job gives, after the commit; for a thread that is not an event loop's."""
         return self.writer.do_now(job)
+
+    def learn_endpoints(self, connection: Connection) -> None:
+        """Take notice of webhook endpoints that changed: a job for the writer."""
+        self.outbox.load(connection)
 
     def ready(self) -> str:
         """Empty when the catalog can be read and written, else why not."""

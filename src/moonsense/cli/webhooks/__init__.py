@@ -1,0 +1,1 @@
+"""``moonsense webhooks``."""
