@@ -14,14 +14,18 @@ from hypothesis import settings
 from schemathesis.checks import negative_data_rejection
 from support.tenants import Tenant
 
-from moonsense.contract import media, openapi
+from moonsense.contract import headers, media, openapi
 from moonsense.contract.routes import BY_NAME, ROUTES, Scope
 
 DOCUMENT = openapi.document()
 
 
 def _generable(document: dict[str, Any]) -> dict[str, Any]:
-    """The document without what no schema describes: bodies in protobuf, cursors, the ends of 64 bits."""
+    """The document without what no schema describes.
+
+    Bodies in protobuf, cursors, the ends of 64 bits, and keys, of which one
+    that was used for another request is refused.
+    """
     text = orjson.dumps(document).decode().replace("{1,19}", "{1,18}").replace("{1,20}", "{1,18}")
     document = orjson.loads(text)
     # Not every URI can be an endpoint's, and its app must be there.
@@ -33,7 +37,9 @@ def _generable(document: dict[str, Any]) -> dict[str, Any]:
             if "requestBody" in operation:
                 operation["requestBody"]["content"].pop(media.PROTOBUF, None)
             operation["parameters"] = [
-                parameter for parameter in operation.get("parameters", []) if parameter["name"] != "cursor"
+                parameter
+                for parameter in operation.get("parameters", [])
+                if parameter["name"] not in ("cursor", headers.IDEMPOTENCY_KEY)
             ]
     return document
 
