@@ -18,6 +18,7 @@ from moonsense.client import Client, RawResponse, SessionReport, Timeout
 from moonsense.contract.platforms import Platform
 from moonsense.download import DownloadAllSessions
 from moonsense.recorder import Recorder
+from moonsense.webhooks import Answer, WebhookReceiver
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference.md"
 
@@ -38,6 +39,8 @@ OTHERS: tuple[tuple[str, type], ...] = (
     ("moonsense.client.SessionReport", SessionReport),
     ("moonsense.download.DownloadAllSessions", DownloadAllSessions),
     ("moonsense.recorder.Recorder", Recorder),
+    ("moonsense.webhooks.WebhookReceiver", WebhookReceiver),
+    ("moonsense.webhooks.Answer", Answer),
     ("moonsense.Platform", Platform),
 )
 

@@ -17,6 +17,9 @@ DEFAULT_REGION = "MOONSENSE_DEFAULT_REGION"
 PUBLIC_TOKEN = "MOONSENSE_PUBLIC_TOKEN"
 """Ours: the token that records. The secret token reads."""
 
+WEBHOOK_SECRET = "MOONSENSE_WEBHOOK_SECRET"
+"""Ours: what a receiver verifies webhooks with; several with spaces between while they change."""
+
 
 @dataclass(frozen=True)
 class Address:

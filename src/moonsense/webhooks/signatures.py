@@ -30,7 +30,7 @@ from typing import Any
 from moonsense.contract import headers as names
 from moonsense.errors import ConfigurationError, SignatureError
 
-__all__ = ["TOLERANCE", "Verified", "new_secret", "sign", "verify"]
+__all__ = ["TOLERANCE", "Verified", "check_secrets", "new_secret", "sign", "verify"]
 
 PREFIX = "whsec_"
 
@@ -81,7 +81,7 @@ def sign(body: bytes, *, message_id: str, timestamp: int, secrets: Sequence[str]
     stamp = str(timestamp)
     if not _TIMESTAMP.fullmatch(stamp):
         raise ValueError(f"a timestamp is in whole epoch seconds, not {timestamp!r}")
-    known = _known(secrets)
+    known = check_secrets(secrets)
     return {
         names.SIGNATURE: _of_body(known[0], body),
         names.WEBHOOK_ID: message_id,
@@ -124,7 +124,7 @@ def verify(
     """
     if not isinstance(body, (bytes, bytearray, memoryview)):
         raise TypeError(f"the body must be the bytes that came, not {type(body).__name__}")
-    known = _known([secrets] if isinstance(secrets, str) else secrets)
+    known = check_secrets(secrets)
     given = _given(headers)
     if names.WEBHOOK_SIGNATURE in given or names.WEBHOOK_ID in given or names.WEBHOOK_TIMESTAMP in given:
         return _standard(body, given, known, tolerance, time.time() if now is None else now)
@@ -211,8 +211,10 @@ def _of_message(secret: str, message_id: str, stamp: str, body: bytes | bytearra
     return base64.b64encode(signed.digest()).decode()
 
 
-def _known(secrets: Sequence[Any]) -> list[str]:
-    """The secrets, each known to be one. The errors do not show them."""
+def check_secrets(secrets: str | Sequence[Any]) -> list[str]:
+    """The secrets, one or several, each known to be one. The ConfigurationError does not show it."""
+    if isinstance(secrets, str):
+        secrets = [secrets]
     if not secrets:
         raise ConfigurationError("there is no webhook secret")
     for position, secret in enumerate(secrets, 1):
