@@ -15,10 +15,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import httpx2
 import pytest
+from support.deliveries import SECRET, body_of, signed
 
 from moonsense.contract import environment
 
@@ -122,8 +124,8 @@ class Terminal:
             value = self.url.removeprefix("http://")
         self.variables[name] = value
 
-    def serve(self, command: list[str]) -> None:
-        """Start a server and wait for the line with its address."""
+    def serve(self, command: list[str], before: str = "") -> None:
+        """Start a server and wait for the line with its address, and what stands before it."""
         with (self.folder / "server.log").open("w", encoding="utf-8") as log:
             server = subprocess.Popen(
                 command, cwd=self.folder, env=self.environment, stdout=subprocess.PIPE, stderr=log, text=True
@@ -131,9 +133,9 @@ class Terminal:
         self.servers.append(server)
         assert server.stdout is not None
         said = server.stdout.readline()
-        found = re.match(r"http://127\.0\.0\.1:\d+", said)
+        found = re.match(re.escape(before) + r"(http://127\.0\.0\.1:\d+)", said)
         assert found, said + (self.folder / "server.log").read_text(encoding="utf-8")
-        self.url = found[0]
+        self.url = found[1]
 
     def close(self) -> None:
         for server in self.servers:
@@ -201,8 +203,45 @@ def test_programs_that_need_a_cloud(name: str, terminal: Terminal, cloud) -> Non
     assert terminal.python(block)
 
 
+def test_webhooks(terminal: Terminal) -> None:
+    """A script that listens, an application, a handler in a transaction, and signing by hand."""
+    script, application, transaction, by_hand = (
+        block for block in blocks(ROOT / "docs" / "webhooks.md") if block.language == "python"
+    )
+    terminal.variables[environment.WEBHOOK_SECRET] = SECRET
+    program = terminal.folder / "script.py"
+    program.write_text(script.text.replace("port=8091", "port=0"), encoding="utf-8")
+    terminal.serve([sys.executable, "-W", "error", str(program)], "listening on ")
+    for _ in range(2):
+        answer = httpx2.post(terminal.url, content=body_of(), headers=signed(body_of(), "msg_1"))
+        assert answer.status_code == 200
+    assert terminal.servers[0].stdout is not None
+    assert terminal.servers[0].stdout.readline() == "a chunk of s can be read\n"
+    given = "from support.deliveries import body_of, signed\n"
+    terminal.variables["PYTHONPATH"] = str(ROOT / "tests")
+    post = """
+import asyncio, httpx2
+async def post():
+    transport, body = httpx2.ASGITransport(app), body_of("SESSION_INACTIVE")
+    async with httpx2.AsyncClient(transport=transport) as client:
+        answer = await client.post("http://h/webhooks", content=body, headers=signed(body, "msg_2"))
+        print(answer.status_code)
+asyncio.run(post())
+"""
+    assert terminal.python(replace(application, text=application.text + given + post)) == "s is over\n200\n"
+    twice = """
+for _ in range(2):
+    print(receiver.handle(body_of(), signed(body_of(), "msg_1")).text)
+receiver.close()
+print(sqlite3.connect("sessions.db").execute("SELECT * FROM chunks").fetchall())
+"""
+    printed = terminal.python(replace(transaction, text=transaction.text + given + twice))
+    assert printed == "handled\nit was handled before\n[('s', 1)]\n"
+    assert terminal.python(by_hand) == "msg_1 abc\n"
+
+
 def test_no_block_is_left_out() -> None:
-    tested = {"README.md", "operating.md", "errors.md", "compatibility.md"}
+    tested = {"README.md", "operating.md", "errors.md", "compatibility.md", "webhooks.md"}
     for document in DOCUMENTS:
         languages = {block.language for block in blocks(document)}
         assert languages <= ({"sh", "python", ""} if document.name in tested else {""}), document

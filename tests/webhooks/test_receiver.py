@@ -7,7 +7,10 @@ import functools
 import hashlib
 import hmac
 import logging
+import os
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -356,3 +359,38 @@ def test_opening_and_closing_leaves_nothing_open(receiver: WebhookReceiver) -> N
         receiver.close()
     if handles.exists():
         assert not [fd for fd in handles.iterdir() if fd.exists() and "webhooks.db" in str(fd.resolve())]
+
+
+FORKING = """
+import os, sys
+from support.deliveries import SECRET, body_of, give
+from moonsense.webhooks import WebhookReceiver
+
+receiver = WebhookReceiver(sys.argv[1], SECRET)
+receiver.on(transaction=True)(lambda *_: None)
+assert give(receiver, body_of(), "msg_parent").text == "handled"
+child = os.fork()
+if child == 0:
+    assert give(receiver, body_of(), "msg_parent").text == "it was handled before"
+    assert give(receiver, body_of(), "msg_child").text == "handled"
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert give(receiver, body_of(), "msg_child").text == "it was handled before"
+assert give(receiver, body_of(), "msg_later").text == "handled"
+receiver.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+def test_after_a_fork_each_process_has_its_own_connection(tmp_path: Path) -> None:
+    """As under a WSGI server that loads the application before it forks."""
+    support = Path(__file__).resolve().parent.parent
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORKING, tmp_path / "webhooks.db"],
+        env={"PYTHONPATH": str(support)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert result.returncode == 0, result.stderr
