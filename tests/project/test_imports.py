@@ -41,6 +41,9 @@ ABSENT = {
     "moonsense.recorder": SERVER | TABLES | COMMAND_LINE,
     "moonsense.webhooks": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
     "moonsense.cli": HTTP_CLIENT | SERVER | TABLES,
+    "moonsense.clock": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
+    "moonsense.download": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
+    "moonsense.frames": HTTP_CLIENT | SERVER | COMMAND_LINE | {"pandas", "polars"},
     "moonsense.cloud.app": HTTP_CLIENT | TABLES | COMMAND_LINE,
 }
 

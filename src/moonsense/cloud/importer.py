@@ -28,13 +28,10 @@ from moonsense.codec.json import parse
 from moonsense.codec.ndjson import NdjsonParser
 from moonsense.contract.counters import count_items, item_fields
 from moonsense.contract.ids import is_id, new_id
+from moonsense.contract.layout import BUNDLES, METADATA, PACKETS
 from moonsense.errors import DataError
 from moonsense.models.bundle_v2_pb2 import SealedBundle
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
-
-METADATA = "metadata.json"
-BUNDLES = "raw_sealed_bundles.json"
-PACKETS = "packets.pcap"
 
 _PIECE_BYTES = 1024 * 1024
 _ANNOUNCED_MICROS = 24 * 3600 * 1_000_000

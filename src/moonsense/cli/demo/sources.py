@@ -10,12 +10,11 @@ from pathlib import Path
 
 from moonsense.codec.json import parse
 from moonsense.codec.ndjson import NdjsonParser
+from moonsense.contract.layout import BUNDLES, METADATA
 from moonsense.models.bundle_v2_pb2 import Bundle, SealedBundle
 from moonsense.models.data_plane_v2_sdk_pb2 import Session, SessionLabel
 from moonsense.simulator import SimulatedSession, checkout_bot, checkout_person, walking_phone
 
-_METADATA = "metadata.json"
-_BUNDLES = "raw_sealed_bundles.json"
 _PIECE_BYTES = 256 * 1024
 _WALK_SECONDS = 60.0
 
@@ -63,14 +62,14 @@ def recordings(root: Path) -> list[Source]:
         FileNotFoundError: there is none.
         DecodeError: a ``metadata.json`` is none.
     """
-    found = [_recording(path.parent) for path in sorted(root.rglob(_METADATA))]
+    found = [_recording(path.parent) for path in sorted(root.rglob(METADATA))]
     if not found:
-        raise FileNotFoundError(2, f"no recording (<day>/<session>/{_METADATA})", str(root))
+        raise FileNotFoundError(2, f"no recording (<day>/<session>/{METADATA})", str(root))
     return found
 
 
 def _recording(folder: Path) -> Source:
-    path = folder / _METADATA
+    path = folder / METADATA
     was = parse(path.read_bytes(), Session, where=str(path))
     session = Session(
         metadata=was.metadata,
@@ -79,7 +78,7 @@ def _recording(folder: Path) -> Source:
         journey_id=was.journey_id,
         client_session_group_id=was.client_session_group_id,
     )
-    return Source(folder.name, session, partial(_read, folder / _BUNDLES), live=False)
+    return Source(folder.name, session, partial(_read, folder / BUNDLES), live=False)
 
 
 def _read(path: Path) -> Iterator[Bundle]:

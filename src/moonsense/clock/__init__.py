@@ -31,11 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EPOCH_FLOOR",
+    "LAST_MILLIS",
     "Knowledge",
     "epoch_floor",
     "event_bounds_millis",
     "knowledge",
+    "place",
     "server_time_micros",
+    "timer_start",
     "wall_millis",
 ]
 
@@ -45,7 +48,7 @@ EPOCH_FLOOR = 100_000_000_000
 _MICROS_FLOOR = 100_000_000_000_000
 """From here on a server time is microseconds: March 1973; as milliseconds it would be the year 5138."""
 
-_LAST_MILLIS = 253_402_300_799_999
+LAST_MILLIS = 253_402_300_799_999
 """The end of the year 9999, the last that a protobuf Timestamp and a datetime hold."""
 
 
@@ -56,8 +59,10 @@ class Knowledge(enum.StrEnum):
     """``determined_at`` is on the timer of the bundle's clock."""
     EPOCH = "epoch"
     """``determined_at`` is epoch milliseconds itself."""
+    WALL = "wall"
+    """It has no time of its own: the wall clock was read beside it."""
     UNKNOWN = "unknown"
-    """It is a timer, and there is no clock to place it by."""
+    """It is a timer, and there is no clock to place it by; or it says no time, or an absurd one."""
 
 
 def epoch_floor(clock: Clock | None) -> int:
@@ -76,7 +81,7 @@ def knowledge(determined_at: int, clock: Clock | None) -> Knowledge:
     """What ``determined_at`` (milliseconds) is, by the clock of its bundle."""
     if determined_at >= epoch_floor(clock):
         return Knowledge.EPOCH
-    return Knowledge.UNKNOWN if _timer_start(clock) is None else Knowledge.TIMER
+    return Knowledge.UNKNOWN if timer_start(clock) is None else Knowledge.TIMER
 
 
 def wall_millis(determined_at: int, clock: Clock | None) -> int:
@@ -87,8 +92,29 @@ def wall_millis(determined_at: int, clock: Clock | None) -> int:
     """
     if determined_at >= epoch_floor(clock):
         return determined_at
-    start = _timer_start(clock)
+    start = timer_start(clock)
     return determined_at if start is None else start + determined_at
+
+
+def timer_start(clock: Clock | None) -> int | None:
+    """The wall time, in epoch milliseconds, at which the timer was zero; None without either reading."""
+    if clock is None or clock.wall_time_millis <= 0 or not _timer(clock):
+        return None
+    return clock.wall_time_millis - _timer(clock)
+
+
+def place(determined_at: int, clock: Clock | None) -> tuple[int | None, Knowledge]:
+    """Where an item is on the time axis of tables: epoch milliseconds, and how that is known.
+
+    An item that says no time (zero, or less), that nothing places, or that
+    would be outside the years 1970 to 9999 is nowhere: None and ``UNKNOWN``.
+    ``clock.columns`` does the same for many.
+    """
+    known = knowledge(determined_at, clock)
+    at = wall_millis(determined_at, clock)
+    if determined_at <= 0 or known is Knowledge.UNKNOWN or not 0 <= at <= LAST_MILLIS:
+        return None, Knowledge.UNKNOWN
+    return at, known
 
 
 def event_bounds_millis(bundle: Bundle) -> tuple[int, int] | None:
@@ -108,7 +134,7 @@ def event_bounds_millis(bundle: Bundle) -> tuple[int, int] | None:
     """
     clock = bundle.client_time if bundle.HasField("client_time") else None
     floor = epoch_floor(clock)
-    start = _timer_start(clock)
+    start = timer_start(clock)
     times_of = _times()
     ends: list[int] = []
     items = False
@@ -121,7 +147,7 @@ def event_bounds_millis(bundle: Bundle) -> tuple[int, int] | None:
         return None
     if clock is not None and clock.wall_time_millis > 0:
         ends.append(clock.wall_time_millis)
-    ends = [end for end in ends if 0 <= end <= _LAST_MILLIS]
+    ends = [end for end in ends if 0 <= end <= LAST_MILLIS]
     return (min(ends), max(ends)) if ends else None
 
 
@@ -134,18 +160,11 @@ def _timer(clock: Clock) -> int:
     return clock.timer_millis or clock.timer_realtime_millis
 
 
-def _timer_start(clock: Clock | None) -> int | None:
-    """The wall time at which the timer was zero; None for a clock without either reading."""
-    if clock is None or clock.wall_time_millis <= 0 or not _timer(clock):
-        return None
-    return clock.wall_time_millis - _timer(clock)
-
-
 def _ends(times: list[int], floor: int, start: int | None) -> list[int]:
     """The wall times between which the items of one field are."""
     least, greatest = min(times), max(times)
     if least >= floor:
-        return [least, greatest] if greatest <= _LAST_MILLIS else _mixed_ends(times, floor, start)
+        return [least, greatest] if greatest <= LAST_MILLIS else _mixed_ends(times, floor, start)
     if least > 0 and greatest < floor:
         return [] if start is None else [start + least, start + greatest]
     return _mixed_ends(times, floor, start)
@@ -153,7 +172,7 @@ def _ends(times: list[int], floor: int, start: int | None) -> list[int]:
 
 def _mixed_ends(times: list[int], floor: int, start: int | None) -> list[int]:
     """The same for items on both clocks, or without a time, or with an absurd one."""
-    placed = [time for time in times if floor <= time <= _LAST_MILLIS]
+    placed = [time for time in times if floor <= time <= LAST_MILLIS]
     if start is not None:
         placed += [start + time for time in times if 0 < time < floor]
     return [min(placed), max(placed)] if placed else []

@@ -1,0 +1,94 @@
+"""The time rules for whole columns: what ``place`` says of each item, by numpy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from moonsense.clock import LAST_MILLIS, Knowledge, epoch_floor, timer_start
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from moonsense.models.bundle_v2_pb2 import Clock
+
+__all__ = ["KNOWLEDGE", "NOWHERE", "Clocks", "place_all", "wall_all"]
+
+KNOWLEDGE: tuple[Knowledge, ...] = tuple(Knowledge)
+"""What the numbers in a column of knowledge mean."""
+
+NOWHERE = -1
+"""The time of an item that nothing places. No item is placed before 1970."""
+
+_TIMER, _EPOCH, _WALL, _UNKNOWN = (
+    np.int32(KNOWLEDGE.index(known))
+    for known in (Knowledge.TIMER, Knowledge.EPOCH, Knowledge.WALL, Knowledge.UNKNOWN)
+)
+_NO_START = -4 * LAST_MILLIS
+"""A start from which no timer reaches 1970, and which cannot overflow."""
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """The clocks of many bundles.
+
+    Attributes:
+        floor: from these values on a time is epoch milliseconds.
+        start: the wall time at which each timer was zero.
+        wall: the wall clock of each, in epoch milliseconds.
+    """
+
+    floor: NDArray[np.int64]
+    start: NDArray[np.int64]
+    wall: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, clocks: Iterable[Clock | None]) -> Clocks:
+        """The clocks of bundles, None for a bundle that has none."""
+        floors, starts, walls = [], [], []
+        for clock in clocks:
+            floors.append(epoch_floor(clock))
+            start = timer_start(clock)
+            starts.append(_NO_START if start is None or abs(start) > 2 * LAST_MILLIS else start)
+            walls.append(clock.wall_time_millis if clock is not None else 0)
+        return cls(
+            np.array(floors, dtype=np.int64),
+            np.array(starts, dtype=np.int64),
+            np.array(walls, dtype=np.int64),
+        )
+
+    def take(self, bundles: NDArray[np.intp]) -> Clocks:
+        """The clock of each item, by the number of its bundle."""
+        return Clocks(self.floor[bundles], self.start[bundles], self.wall[bundles])
+
+
+def place_all(
+    determined_at: NDArray[np.int64], clocks: Clocks
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """Where items are: epoch milliseconds or ``NOWHERE``, and numbers of ``KNOWLEDGE``.
+
+    Args:
+        determined_at: milliseconds, one an item.
+        clocks: the clock of each item's bundle.
+    """
+    epoch = determined_at >= clocks.floor
+    # A value beyond the last year is out of range either way; clipped, the sum cannot overflow.
+    clipped = np.minimum(determined_at, LAST_MILLIS + 1)
+    at = np.where(epoch, clipped, clocks.start + np.maximum(clipped, 0))
+    known = np.where(epoch, _EPOCH, _TIMER)
+    return _within(at, known, determined_at > 0)
+
+
+def wall_all(wall: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    """The same for items that have only a wall clock; one that was never set places nothing."""
+    return _within(wall, np.full(len(wall), _WALL), wall > 0)
+
+
+def _within(
+    at: NDArray[np.int64], known: NDArray[np.int32], said: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
+    placed = said & (at >= 0) & (at <= LAST_MILLIS)
+    return np.where(placed, at, NOWHERE), np.where(placed, known, _UNKNOWN)

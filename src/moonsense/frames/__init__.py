@@ -1,0 +1,21 @@
+"""Sessions as tables: Arrow, pandas and polars.
+
+One table a sensor, with a schema that is the same for every source. ``read``
+gives whole tables, ``batches`` streams what does not fit into memory,
+``schema`` and ``sensors`` say what there is. Needs the extra ``frames``.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from moonsense.errors import MissingExtraError
+
+for _needed in ("pyarrow", "pandas", "polars"):
+    if find_spec(_needed) is None:
+        raise MissingExtraError("moonsense.frames", "frames")
+
+from moonsense.frames._frame import Frame  # noqa: E402 (what is missing is said first)
+from moonsense.frames._read import batches, read, schema, sensors  # noqa: E402
+
+__all__ = ["Frame", "batches", "read", "schema", "sensors"]
