@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from moonsense.codec.json import parse
 from moonsense.codec.push import MAX_DOCUMENT_BYTES, PushParser
+from moonsense.codec.reading import reader
+from moonsense.codec.scalars import Refused
 from moonsense.errors import DecodeError
 
 if TYPE_CHECKING:
@@ -45,6 +47,8 @@ class NdjsonParser(PushParser[M]):
         """
         super().__init__(message_type, where=where, max_bytes=max_bytes)
         self._ignore_unknown = ignore_unknown
+        read = reader(message_type.DESCRIPTOR, ignore_unknown=ignore_unknown).read
+        self._read = cast("Callable[[bytes], M]", read)
 
     def _messages(self, data: bytes) -> Iterator[M]:
         # Only new data is searched for line ends, and the bytearray grows in
@@ -55,11 +59,16 @@ class NdjsonParser(PushParser[M]):
                 self._rest += line
                 line = bytes(self._rest)
                 self._rest.clear()
-            self._check_length(len(line))
+            if len(line) > self._max_bytes:
+                self._check_length(len(line))
             self.line += 1
             if not line or line.isspace():
                 continue
-            yield self._parse(line, self.line)
+            try:
+                message = self._read(line)
+            except (ValueError, Refused, RecursionError):
+                message = self._parse(line, self.line)  # raises, and says where
+            yield message
         self._rest += rest
         self._check_length(len(self._rest))
 
