@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from importlib import metadata
 
 
 @cache
 def version() -> str:
     """The installed version; ``0+unknown`` when run from a folder that was never installed."""
+    from importlib import metadata  # noqa: PLC0415 (a while to load, and few ask)
+
     try:
         return metadata.version("moonsense")
     except metadata.PackageNotFoundError:

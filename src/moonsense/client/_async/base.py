@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from google.protobuf.message import Message
 
 from moonsense.client._async.listing import AsyncListing
-from moonsense.client._async.pool import AsyncPool
-from moonsense.client._async.transport import AsyncTransport
 from moonsense.client._core.answers import Answer
 from moonsense.client._core.arguments import checked_limit
 from moonsense.client._core.deadlines import Deadline
@@ -107,6 +105,10 @@ class AsyncBase:
         Raises:
             ConfigurationError: there is no token, or a value cannot be.
         """
+        # With the HTTP library: it takes as long to load as all the rest, so an import alone leaves it.
+        from moonsense.client._async.pool import AsyncPool  # noqa: PLC0415
+        from moonsense.client._async.transport import AsyncTransport  # noqa: PLC0415
+
         set_up_log()
         address = environment.resolve(secret_token, root_domain, protocol, default_region)
         self.tries = tries

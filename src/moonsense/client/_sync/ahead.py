@@ -4,14 +4,16 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from moonsense.client._concurrency import sleep
 from moonsense.client._core.answers import Head
 from moonsense.client._core.deadlines import Deadline
 from moonsense.client._core.requests import Request
 from moonsense.client._pipes import Job, Pipe
-from moonsense.client._sync.transport import Transport
+
+if TYPE_CHECKING:
+    from moonsense.client._sync.transport import Transport
 
 WORTH_FETCHING_AHEAD = 0.01
 """Seconds that a cloud takes to begin an answer, from which on asking ahead saves more than it costs."""

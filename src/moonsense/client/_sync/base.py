@@ -30,8 +30,6 @@ from moonsense.client._core.requests import RequestBuilder
 from moonsense.client._core.retries import RetryPolicy
 from moonsense.client._logs import set_up as set_up_log
 from moonsense.client._sync.listing import Listing
-from moonsense.client._sync.pool import Pool
-from moonsense.client._sync.transport import Transport
 from moonsense.contract import environment
 from moonsense.models.data_plane_v2_pb2 import JourneyDetailResponse
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
@@ -108,6 +106,10 @@ class Base:
         Raises:
             ConfigurationError: there is no token, or a value cannot be.
         """
+        # With the HTTP library: it takes as long to load as all the rest, so an import alone leaves it.
+        from moonsense.client._sync.pool import Pool  # noqa: PLC0415
+        from moonsense.client._sync.transport import Transport  # noqa: PLC0415
+
         set_up_log()
         address = environment.resolve(secret_token, root_domain, protocol, default_region)
         self.tries = tries
