@@ -1,6 +1,6 @@
 """Measure everything, print it, and write docs/performance.md.
 
-    python -m benchmarks [--quick] [--only reading|ingest] [--output FILE]
+    python -m benchmarks [--quick] [--only reading|calls|ingest] [--output FILE]
 
 ``--quick`` is a short run to see that it works; its figures are rough. It
 writes nothing unless told where, and neither does ``--only``.
@@ -15,12 +15,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import ingest, material, reading, report
+from benchmarks import calls, ingest, material, reading, report
 
 # On a disk: what is promised to be durable must be made so, which in memory costs nothing.
 FOLDER = material.ROOT / ".bench"
 DOCUMENT = material.ROOT / "docs" / "performance.md"
-PARTS = ("reading", "ingest")
+PARTS = ("reading", "calls", "ingest")
 
 
 def main() -> None:
@@ -39,6 +39,10 @@ def main() -> None:
             print("reading")
             length, rounds = (100, 1) if options.quick else (1_000, 3)
             tables += reading.measure(FOLDER / "reading", material.to_read(), length, rounds)
+        if options.only in (None, "calls"):
+            print("other calls")
+            sessions, length, rounds = (500, 500, 1) if options.quick else (10_000, 10_000, 2)
+            tables += calls.measure(FOLDER / "calls", material.to_read(), sessions, length, rounds)
         if options.only in (None, "ingest"):
             print("recording")
             rounds, scale = (1, 0.1) if options.quick else (3, 1.0)
