@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable
@@ -38,18 +39,24 @@ class PublishedClient:
     Args:
         python: of the environment that the client is installed in.
         folder: where the process works; nothing of this project is in it.
+        authority: a file of certificates to trust, for a cloud with one of its own.
         arguments: of the client's constructor.
     """
 
-    def __init__(self, python: Path, folder: Path, **arguments: Any) -> None:
+    def __init__(
+        self, python: Path, folder: Path, *, authority: Path | None = None, **arguments: Any
+    ) -> None:
         kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TMPDIR")}
+        if authority is not None:
+            kept["REQUESTS_CA_BUNDLE"] = str(authority)
         self._process = subprocess.Popen(
             # Isolated: neither PYTHONPATH nor the script's folder leads to this project's package.
             [str(python), "-I", str(DRIVER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=folder,
-            env={**kept, "HOME": str(folder), "NO_PROXY": "*"},
+            start_new_session=True,  # so that it ends with the processes it starts
+            env={**kept, "HOME": str(folder), "NO_PROXY": "*", "TZ": "UTC"},
         )
         try:
             self.version: str = self.call("Client", **arguments)
@@ -61,7 +68,7 @@ class PublishedClient:
         """What a call gives. Raises PublishedError with what it raised."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        late = threading.Timer(_SECONDS, self._process.kill)
+        late = threading.Timer(_SECONDS, self._kill)
         late.start()
         try:
             self._process.stdin.write(json.dumps({"call": name, "arguments": arguments}).encode() + b"\n")
@@ -76,14 +83,23 @@ class PublishedClient:
             raise PublishedError(answer["error"])
         return answer["result"]
 
+    def calls(self) -> list[str]:
+        """The names of all calls that the client has."""
+        names: list[str] = self.call("")
+        return names
+
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
+        self._kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             with contextlib.suppress(BrokenPipeError):
                 pipe.close()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def __enter__(self) -> Self:
         return self

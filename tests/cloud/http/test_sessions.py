@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import random
-from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -18,8 +15,6 @@ from moonsense.contract import limits, media
 from moonsense.models import Session, SessionListResponse
 
 JANUARY = datetime(2023, 1, 1, tzinfo=UTC)
-
-Walk = Callable[[httpx2.Client], Iterator[list[str]]]
 
 
 def ids(answer: httpx2.Response) -> list[str]:
@@ -221,110 +216,13 @@ def test_filters(
     assert answer.json()["pagination"].get("total_count", 0) == len(names)
 
 
-# Each way of paging gives the pages one by one.
-
-
-def by_total_pages(client: httpx2.Client) -> Iterator[list[str]]:
-    page = 1
-    while True:
-        answer = client.get("/v2/sessions", params={"per_page": 7, "page": page})
-        yield ids(answer)
-        numbers = answer.json()["pagination"]
-        if numbers["current_page"] >= numbers["total_pages"]:
-            return
-        page = numbers["current_page"] + 1
-
-
 def by_next_page(client: httpx2.Client) -> Iterator[list[str]]:
+    """The pages one by one; ``tests/peers/test_paging.py`` has all the ways of walking through them."""
     page = 1
     while page:
         answer = client.get("/v2/sessions", params={"per_page": 7, "page": page})
         yield ids(answer)
         page = answer.json()["pagination"].get("next_page", 0)
-
-
-def by_next_page_first_unsaid(client: httpx2.Client) -> Iterator[list[str]]:
-    answer = client.get("/v2/sessions", params={"per_page": 7})
-    while True:
-        yield ids(answer)
-        page = answer.json()["pagination"].get("next_page", 0)
-        if not page:
-            return
-        answer = client.get("/v2/sessions", params={"per_page": 7, "page": page})
-
-
-def by_link(client: httpx2.Client) -> Iterator[list[str]]:
-    path = "/v2/sessions?per_page=7"
-    while path:
-        answer = client.get(path)
-        yield ids(answer)
-        path = answer.links.get("next", {}).get("url", "")
-
-
-def by_time(written: Callable[[datetime], str]) -> Walk:
-    def walk(client: httpx2.Client) -> Iterator[list[str]]:
-        until: dict[str, str] = {}
-        while True:
-            answer = client.get("/v2/sessions", params={"per_page": 7, **until})
-            found = ids(answer)
-            if not found:
-                return
-            yield found
-            last = datetime.fromisoformat(answer.json()["sessions"][-1]["created_at"])
-            until = {"filter[max_created_at]": written(last)}
-
-    return walk
-
-
-WALKS: dict[str, Walk] = {
-    "total_pages": by_total_pages,
-    "next_page": by_next_page,
-    "next_page, the first unsaid": by_next_page_first_unsaid,
-    "link": by_link,
-    "microseconds less one": by_time(
-        lambda last: (last - timedelta(microseconds=1)).isoformat(timespec="microseconds")
-    ),
-    "milliseconds": by_time(lambda last: last.isoformat(timespec="milliseconds").replace("+00:00", "Z")),
-    "seconds": by_time(lambda last: last.isoformat(timespec="seconds").replace("+00:00", "Z")),
-}
-
-
-@pytest.mark.parametrize("changing", [False, True], ids=["at rest", "changing"])
-@pytest.mark.parametrize("way", WALKS)
-def test_every_way_of_paging_sees_each_session_once(
-    tenant: Tenant, at: Callable[[datetime], None], way: str, changing: bool
-) -> None:
-    draw = random.Random(f"{way} {changing}")
-
-    def moment(earliest: float) -> datetime:
-        # Few different times, so that many sessions have the same.
-        seconds = earliest + draw.choice((0, 0.001, 0.5, 0.500001, 0.999999))
-        return JANUARY + timedelta(microseconds=round(seconds * 1e6))
-
-    lasting = []
-    for _ in range(60):
-        at(moment(draw.randrange(12)))
-        lasting.append(tenant.open_session())
-    passing = [lasting.pop(draw.randrange(len(lasting))) for _ in range(15)]
-
-    seen: list[str] = []
-    for number in itertools.count():
-        assert number < 100, "the walk does not end"
-        if number == 0:
-            walk = WALKS[way](tenant.reader)
-        page = next(walk, None)
-        if page is None:
-            break
-        seen += page
-        if changing:
-            at(moment(100 + number))
-            tenant.open_session()
-            if passing:
-                tenant.reader.delete(f"/v2/sessions/{passing.pop()}")
-
-    times = Counter(seen)
-    assert [session_id for session_id in lasting if times[session_id] != 1] == []
-    assert max(times.values()) == 1
 
 
 def test_a_page_is_never_empty_when_another_was_promised(
