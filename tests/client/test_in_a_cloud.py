@@ -151,6 +151,7 @@ def test_cards(either_client: Client, recording_client: Client) -> None:
     made = [either_client.create_card(session.session_id, f"T{n}", "D").card_id for n in range(3)]
     assert all(made)
     assert [card.card_id for card in either_client.list_cards(session.session_id)] == made[::-1]
+    assert [card.card_id for card in either_client.iter_cards(session.session_id, limit=2)] == made[:0:-1]
     either_client.delete_card(made[1])
     assert [card.title for card in either_client.list_cards(session.session_id)] == ["T2", "T0"]
 

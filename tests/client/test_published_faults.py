@@ -160,6 +160,7 @@ CALLS: dict[str, Callable[[Client, Path], object]] = {
     "download_pcap_data": lambda client, folder: client.download_pcap_data("s", folder / "s.pcap"),
     "send_bundles": lambda client, _: client.send_bundles("s", [Bundle(index=1)]),
     "list_cards": lambda client, _: client.list_cards("s"),
+    "iter_cards": lambda client, _: client.iter_cards("s"),
     "create_card": lambda client, _: client.create_card("s", "T", "D"),
     "delete_card": lambda client, _: client.delete_card("c"),
     "list_labels": lambda client, _: client.list_labels(),

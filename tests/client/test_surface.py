@@ -49,6 +49,11 @@ CALLS_OF_0_13_1: dict[str, list[tuple[str, object]]] = {
     "list_journey_features": [("journey_id", REQUIRED), ("region", None)],
     "list_session_signals": [("session_id", REQUIRED), ("region", None)],
     "download_pcap_data": [("session_id", REQUIRED), ("output_file", REQUIRED)],
+    "download_all_sessions": [
+        *((name, REQUIRED) for name in ("output", "until", "since", "skip_days", "incremental", "labels")),
+        ("platforms", None),
+        ("with_journey_id", False),
+    ],
 }
 
 ADDED_BY_0_13_1 = {

@@ -70,6 +70,7 @@ def reads() -> None:
     client.download_session("s", Path("file.json"))
     client.update_session_labels("s", ["label"])
     assert_type(client.list_cards("s"), list[Card])
+    assert_type(next(client.iter_cards("s", limit=3)), Card)
     assert_type(client.create_card("s", "title", "description"), Card)
     assert_type(client.list_labels(), list[SessionLabel])
     assert_type(client.top_labels(), list[LabelWithStats])
@@ -128,6 +129,8 @@ async def reads_without_threads() -> None:
         async for chunk in client.list_chunks("s"):
             assert_type(chunk, Chunk)
         assert_type(await client.list_cards("s"), list[Card])
+        async for cards in client.iter_cards("s").pages():
+            assert_type(cards, list[Card])
 
 
 def records(client: Client) -> None:

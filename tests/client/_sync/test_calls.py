@@ -239,21 +239,37 @@ def test_create_card_gives_the_card_back() -> None:
     assert bodies[1]["source_type"] == "OTHER"
 
 
-def test_list_cards_reads_every_page() -> None:
-    def answer(request: Received) -> Reply:
-        page = int(dict(request.query)["page"])
-        return reply(
-            {
-                "cards": [{"card_id": f"c{page}"}],
-                "pagination": {"current_page": page, "total_pages": 3, "next_page": (page + 1) % 4},
-            }
-        )
+def three_pages_of_cards(request: Received) -> Reply:
+    page = int(dict(request.query)["page"])
+    return reply(
+        {
+            "cards": [{"card_id": f"c{page}"}],
+            "pagination": {"current_page": page, "total_pages": 3, "next_page": (page + 1) % 4},
+        }
+    )
 
-    with WireServer(answer) as server:
+
+def test_list_cards_reads_every_page() -> None:
+    with WireServer(three_pages_of_cards) as server:
         with connect(Client, server) as client:
             cards = client.list_cards("s")
+            assert len(client.list_cards("s", limit=2)) == 2
     assert [card.card_id for card in cards] == ["c1", "c2", "c3"]
+    assert cards[-1].card_id == "c3"  # users of the published clients index it
     assert server.requests[0].query[0] == ("session_id", "s")
+
+
+def test_cards_are_asked_for_as_they_are_taken() -> None:
+    with WireServer(three_pages_of_cards) as server:
+        with connect(Client, server) as client:
+            cards = client.iter_cards("s")
+            assert server.requests == []
+            assert (next(cards)).card_id == "c1"
+            assert len(server.requests) == 1
+            pages = [[card.card_id for card in page] for page in cards.pages()]
+            limited = [card.card_id for card in client.iter_cards("s", limit=2)]
+    assert pages == [["c2"], ["c3"]]
+    assert limited == ["c1", "c2"]
 
 
 def test_journeys() -> None:

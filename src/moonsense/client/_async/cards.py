@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from moonsense.client._async.base import AsyncBase
+from moonsense.client._async.listing import AsyncListing
 from moonsense.models.data_plane_v2_pb2 import Card, CardListResponse
 
 
 class AsyncCardCalls(AsyncBase):
     """Cards."""
 
-    async def list_cards(self, session_id: str, *, limit: int | None = None) -> list[Card]:
-        """All cards of a session, newest first, or at most ``limit``."""
-        cards = self._list(
+    def iter_cards(self, session_id: str, *, limit: int | None = None) -> AsyncListing[Card]:
+        """A session's cards, newest first, asked for page by page as they are taken; at most ``limit``."""
+        return self._list(
             "list_cards",
             CardListResponse,
             lambda page: page.cards,
@@ -20,7 +21,10 @@ class AsyncCardCalls(AsyncBase):
             query={"session_id": session_id},
             limit=limit,
         )
-        return [card async for card in cards]
+
+    async def list_cards(self, session_id: str, *, limit: int | None = None) -> list[Card]:
+        """All cards of a session at once, newest first, or at most ``limit``; ``iter_cards`` takes fewer."""
+        return [card async for card in self.iter_cards(session_id, limit=limit)]
 
     async def create_card(
         self, session_id: str, title: str, description: str, source_type: str = "API"

@@ -4,15 +4,16 @@
 from __future__ import annotations
 
 from moonsense.client._sync.base import Base
+from moonsense.client._sync.listing import Listing
 from moonsense.models.data_plane_v2_pb2 import Card, CardListResponse
 
 
 class CardCalls(Base):
     """Cards."""
 
-    def list_cards(self, session_id: str, *, limit: int | None = None) -> list[Card]:
-        """All cards of a session, newest first, or at most ``limit``."""
-        cards = self._list(
+    def iter_cards(self, session_id: str, *, limit: int | None = None) -> Listing[Card]:
+        """A session's cards, newest first, asked for page by page as they are taken; at most ``limit``."""
+        return self._list(
             "list_cards",
             CardListResponse,
             lambda page: page.cards,
@@ -21,7 +22,10 @@ class CardCalls(Base):
             query={"session_id": session_id},
             limit=limit,
         )
-        return list(cards)
+
+    def list_cards(self, session_id: str, *, limit: int | None = None) -> list[Card]:
+        """All cards of a session at once, newest first, or at most ``limit``; ``iter_cards`` takes fewer."""
+        return list(self.iter_cards(session_id, limit=limit))
 
     def create_card(self, session_id: str, title: str, description: str, source_type: str = "API") -> Card:
         """Put a card on a session.
