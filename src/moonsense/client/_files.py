@@ -1,4 +1,4 @@
-"""A file that appears whole or not at all."""
+"""Where a download is written to: a file that appears whole or not at all, or what its caller looks after."""
 
 from __future__ import annotations
 
@@ -6,7 +6,40 @@ import os
 import secrets
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
+
+
+class Sink(Protocol):
+    """What takes bytes as they come: an open file, or whatever counts or passes them on."""
+
+    def write(self, data: bytes, /) -> object: ...
+
+
+Target = str | os.PathLike[str] | Sink
+"""A file by its name, to be there whole or not at all, or a sink."""
+
+
+def opened(target: Target) -> WholeFile | OpenSink:
+    """What to write a download to; in a ``with`` block, with a ``commit`` at the end."""
+    return WholeFile(target) if isinstance(target, (str, os.PathLike)) else OpenSink(target)
+
+
+class OpenSink:
+    """A sink of the caller's, who looks after it: on a failure it has what came before."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.write = sink.write
+
+    def commit(self) -> None:
+        """Nothing: what it means that all is there, the caller knows."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing: the caller closes it."""
 
 
 class WholeFile:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncGenerator
 
 from moonsense.client._async.ahead import WORTH_FETCHING_AHEAD, AsyncAhead
@@ -14,7 +13,7 @@ from moonsense.client._core.bundles import BundleReader
 from moonsense.client._core.deadlines import Deadline
 from moonsense.client._core.ordering import Order, Sorter, checked_order
 from moonsense.client._core.text import BundleText
-from moonsense.client._files import WholeFile
+from moonsense.client._files import Target, opened
 from moonsense.contract.counters import BUNDLE
 from moonsense.errors import NotFoundError
 from moonsense.models.bundle_v2_pb2 import SealedBundle
@@ -181,11 +180,16 @@ class AsyncChunkCalls(AsyncReadings):
         chunk = await anext(chunks, None)
         return None if chunk is None else await self._reading(deadline, session_id, chunk.chunk_id)
 
-    async def download_session(self, session_id: str, output_file: str | os.PathLike[str]) -> None:
+    async def download_session(self, session_id: str, output_file: Target) -> None:
         """Write all bundles of a session to a file, one JSON document a line.
 
         The lines are those that the cloud sends. The file appears whole or not
         at all; one that is there already stays as it is until then.
+
+        Args:
+            output_file: its name; or what has a ``write``, such as an open binary
+                file, which is given whole lines as they come and is the caller's
+                to close, and to throw away when this raises.
 
         Raises:
             NotFoundError, IncompleteError, IntegrityError, DecodeError: as read_session.
@@ -203,7 +207,7 @@ class AsyncChunkCalls(AsyncReadings):
         except NotFoundError:
             if not await self._is_empty(session_id, deadline):
                 raise
-            with await async_run(WholeFile, output_file) as file:
+            with await async_run(opened, output_file) as file:
                 await async_run(file.commit)
 
     async def _is_empty(self, session_id: str, deadline: Deadline) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from moonsense.client._async.readings import AsyncReadings
 from moonsense.client._concurrency import async_run
 from moonsense.client._core.files import MemberFile
+from moonsense.client._files import Target
 from moonsense.contract import media
 from moonsense.models.data_plane_v2_sdk_pb2 import NetworkPacketCaptureClientResponse
 
@@ -15,11 +16,14 @@ from moonsense.models.data_plane_v2_sdk_pb2 import NetworkPacketCaptureClientRes
 class AsyncPacketCalls(AsyncReadings):
     """Packet captures, in libpcap's classic format."""
 
-    async def download_pcap_data(self, session_id: str, output_file: str | os.PathLike[str]) -> None:
+    async def download_pcap_data(self, session_id: str, output_file: Target) -> None:
         """Write a session's packets to a file.
 
         The file appears whole or not at all; one that is there already stays as
         it is until then.
+
+        Args:
+            output_file: its name, or what has a ``write``, as for ``download_session``.
 
         Raises:
             NotFoundError: there is no such session, or it has no packets.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import AsyncGenerator
 from typing import TypeVar
@@ -13,7 +12,7 @@ from moonsense.client._async.base import AsyncBase
 from moonsense.client._concurrency import async_run, async_sleep
 from moonsense.client._core.deadlines import Deadline
 from moonsense.client._core.resume import Reading
-from moonsense.client._files import WholeFile
+from moonsense.client._files import Target, opened
 from moonsense.errors import IncompleteError, RequestTimeout, ResponseError
 
 logger = logging.getLogger("moonsense.client")
@@ -66,12 +65,12 @@ class AsyncReadings(AsyncBase):
     async def _save(
         self,
         reading: Reading[bytes],
-        output_file: str | os.PathLike[str],
+        output_file: Target,
         deadline: Deadline | None = None,
     ) -> None:
-        """Write what is read to a file that appears whole or not at all.
+        """Write what is read to a file that appears whole or not at all, or to a sink as it comes.
 
-        It is written beside the target, made durable and renamed when all of it
+        A file is written beside the target, made durable and renamed when all of it
         is there and right; on a failure nothing of it is left.
 
         Raises OSError when the file cannot be written.
@@ -80,7 +79,7 @@ class AsyncReadings(AsyncBase):
         try:
             # A cloud that has nothing to give is found out before a file is made.
             first = await anext(parts)
-            with await async_run(WholeFile, output_file) as file:
+            with await async_run(opened, output_file) as file:
                 await async_run(file.write, first)
                 async for part in parts:
                     await async_run(file.write, part)

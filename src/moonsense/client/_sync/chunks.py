@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Generator
 
 from moonsense.client._concurrency import run
@@ -12,7 +11,7 @@ from moonsense.client._core.bundles import BundleReader
 from moonsense.client._core.deadlines import Deadline
 from moonsense.client._core.ordering import Order, Sorter, checked_order
 from moonsense.client._core.text import BundleText
-from moonsense.client._files import WholeFile
+from moonsense.client._files import Target, opened
 from moonsense.client._sync.ahead import WORTH_FETCHING_AHEAD, Ahead
 from moonsense.client._sync.listing import Listing
 from moonsense.client._sync.readings import Readings
@@ -176,11 +175,16 @@ class ChunkCalls(Readings):
         chunk = next(chunks, None)
         return None if chunk is None else self._reading(deadline, session_id, chunk.chunk_id)
 
-    def download_session(self, session_id: str, output_file: str | os.PathLike[str]) -> None:
+    def download_session(self, session_id: str, output_file: Target) -> None:
         """Write all bundles of a session to a file, one JSON document a line.
 
         The lines are those that the cloud sends. The file appears whole or not
         at all; one that is there already stays as it is until then.
+
+        Args:
+            output_file: its name; or what has a ``write``, such as an open binary
+                file, which is given whole lines as they come and is the caller's
+                to close, and to throw away when this raises.
 
         Raises:
             NotFoundError, IncompleteError, IntegrityError, DecodeError: as read_session.
@@ -198,7 +202,7 @@ class ChunkCalls(Readings):
         except NotFoundError:
             if not self._is_empty(session_id, deadline):
                 raise
-            with run(WholeFile, output_file) as file:
+            with run(opened, output_file) as file:
                 run(file.commit)
 
     def _is_empty(self, session_id: str, deadline: Deadline) -> bool:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Generator
 from typing import TypeVar
@@ -12,7 +11,7 @@ from typing import TypeVar
 from moonsense.client._concurrency import run, sleep
 from moonsense.client._core.deadlines import Deadline
 from moonsense.client._core.resume import Reading
-from moonsense.client._files import WholeFile
+from moonsense.client._files import Target, opened
 from moonsense.client._sync.ahead import Ahead
 from moonsense.client._sync.base import Base
 from moonsense.errors import IncompleteError, RequestTimeout, ResponseError
@@ -66,12 +65,12 @@ class Readings(Base):
     def _save(
         self,
         reading: Reading[bytes],
-        output_file: str | os.PathLike[str],
+        output_file: Target,
         deadline: Deadline | None = None,
     ) -> None:
-        """Write what is read to a file that appears whole or not at all.
+        """Write what is read to a file that appears whole or not at all, or to a sink as it comes.
 
-        It is written beside the target, made durable and renamed when all of it
+        A file is written beside the target, made durable and renamed when all of it
         is there and right; on a failure nothing of it is left.
 
         Raises OSError when the file cannot be written.
@@ -80,7 +79,7 @@ class Readings(Base):
         try:
             # A cloud that has nothing to give is found out before a file is made.
             first = next(parts)
-            with run(WholeFile, output_file) as file:
+            with run(opened, output_file) as file:
                 run(file.write, first)
                 for part in parts:
                     run(file.write, part)
