@@ -1,6 +1,6 @@
 """Measure everything, print it, and write docs/performance.md.
 
-    python -m benchmarks [--quick] [--only reading|calls|ingest] [--output FILE]
+    python -m benchmarks [--quick] [--only reading|calls|ingest|download] [--output FILE]
 
 ``--quick`` is a short run to see that it works; its figures are rough. It
 writes nothing unless told where, and neither does ``--only``.
@@ -15,12 +15,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import calls, ingest, material, reading, report
+from benchmarks import calls, download, ingest, material, reading, report
 
 # On a disk: what is promised to be durable must be made so, which in memory costs nothing.
 FOLDER = material.ROOT / ".bench"
 DOCUMENT = material.ROOT / "docs" / "performance.md"
-PARTS = ("reading", "calls", "ingest")
+PARTS = ("reading", "calls", "ingest", "download")
 
 
 def main() -> None:
@@ -47,6 +47,10 @@ def main() -> None:
             print("recording")
             rounds, scale = (1, 0.1) if options.quick else (3, 1.0)
             tables += ingest.measure(FOLDER / "ingest", rounds, scale)
+        if options.only in (None, "download"):
+            print("downloading")
+            count, rounds = (60, 1) if options.quick else (300, 2)
+            tables += download.measure(FOLDER / "download", count, rounds)
     finally:
         shutil.rmtree(FOLDER)
 

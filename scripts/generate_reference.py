@@ -16,7 +16,7 @@ from typing import Any
 
 from moonsense.client import Client, RawResponse, SessionReport, Timeout
 from moonsense.contract.platforms import Platform
-from moonsense.download import DownloadAllSessions
+from moonsense.download import Download, DownloadAllSessions, DownloadReport, Progress, VerifyReport
 from moonsense.recorder import Recorder
 from moonsense.webhooks import Answer, WebhookReceiver
 
@@ -37,6 +37,10 @@ OTHERS: tuple[tuple[str, type], ...] = (
     ("moonsense.client.Timeout", Timeout),
     ("moonsense.client.RawResponse", RawResponse),
     ("moonsense.client.SessionReport", SessionReport),
+    ("moonsense.download.Download", Download),
+    ("moonsense.download.DownloadReport", DownloadReport),
+    ("moonsense.download.Progress", Progress),
+    ("moonsense.download.VerifyReport", VerifyReport),
     ("moonsense.download.DownloadAllSessions", DownloadAllSessions),
     ("moonsense.recorder.Recorder", Recorder),
     ("moonsense.webhooks.WebhookReceiver", WebhookReceiver),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
+from support.project import NOON, ScriptedProject, line, session_at, tree
 from support.wire import Received, Reply, WireServer, connect, reply
 
 from moonsense.client import AsyncClient, Client
@@ -26,73 +27,9 @@ if TYPE_CHECKING:
     from moonsense.cloud.embed import EmbeddedCloud
 
 
-def session_at(moment: datetime, bundles: int = 1, **fields: Any) -> Session:
-    session = Session(session_id=new_id(), **fields)
-    session.created_at.FromDatetime(moment)
-    session.newest_event.FromDatetime(moment)
-    session.counters["bundle"].total = bundles
-    return session
-
-
-class ScriptedSource:
-    """A project whose sessions the test decides.
-
-    Attributes:
-        broken: what downloading a session raises.
-        downloads: the ids of the sessions that were downloaded.
-    """
-
-    def __init__(self, *sessions: Session, listed_with_counters: bool = True) -> None:
-        self.sessions = {session.session_id: session for session in sessions}
-        self.listed_with_counters = listed_with_counters
-        self.broken: dict[str, Exception] = {}
-        self.downloads: list[str] = []
-        self.filters: dict[str, Any] = {}
-        self.at_once = 0
-        self.most_at_once = 0
-        self._lock = threading.Lock()
-
-    def list_sessions(self, **filters: Any) -> Iterator[Session]:
-        self.filters = filters
-        for session in list(self.sessions.values()):
-            listed = Session()
-            listed.CopyFrom(session)
-            if not self.listed_with_counters:
-                listed.ClearField("counters")
-            yield listed
-
-    def describe_session(self, session_id: str) -> Session:
-        if session_id not in self.sessions:
-            raise NotFoundError("gone", status=404)
-        return self.sessions[session_id]
-
-    def download_session(self, session_id: str, output_file: Path) -> None:
-        with self._lock:
-            self.at_once += 1
-            self.most_at_once = max(self.most_at_once, self.at_once)
-        try:
-            if session_id in self.broken:
-                raise self.broken[session_id]
-            output_file.write_text(f"{session_id}\n" * self.sessions[session_id].counters["bundle"].total)
-            self.downloads.append(session_id)
-        finally:
-            with self._lock:
-                self.at_once -= 1
-
-    def download_pcap_data(self, session_id: str, output_file: Path) -> None:
-        output_file.write_text("pcap")
-
-
-def download(source: ScriptedSource, output: Path, **changes: Any) -> None:
+def download(source: ScriptedProject, output: Path, **changes: Any) -> None:
     arguments = {"until": None, "since": None, "skip_days": [], "incremental": True, "labels": []}
     DownloadAllSessions(source).download(output, **{**arguments, **changes})
-
-
-def tree(folder: Path) -> list[str]:
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-
-
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("with_journey_id", [False, True])
@@ -101,7 +38,7 @@ def test_the_layout(tmp_path: Path, with_journey_id: bool) -> None:
     packets = session_at(datetime(2026, 3, 2, 0, 0, 1, tzinfo=UTC), journey_id="j")
     packets.counters["packet"].total = 3
     hostile = session_at(NOON, journey_id="../../x/.")
-    download(ScriptedSource(plain, packets, hostile), tmp_path, with_journey_id=with_journey_id)
+    download(ScriptedProject(plain, packets, hostile), tmp_path, with_journey_id=with_journey_id)
     middle = ["missing-journey-id/", "j/", "%2E%2E%2F%2E%2E%2Fx%2F%2E/"] if with_journey_id else ["", "", ""]
     folders = [
         f"2026-03-01/{middle[0]}{plain.session_id}",
@@ -122,14 +59,14 @@ def test_a_session_that_names_another_place_is_refused(tmp_path: Path) -> None:
     evil.session_id = "../../evil"
     well = session_at(NOON)
     with pytest.raises(DownloadError, match="evil"):
-        download(ScriptedSource(evil, well), tmp_path / "out")
+        download(ScriptedProject(evil, well), tmp_path / "out")
     assert len(tree(tmp_path)) == 2
 
 
 @pytest.mark.parametrize("listed_with_counters", [True, False])
 def test_what_is_there_is_left_out_and_what_grew_is_not(tmp_path: Path, listed_with_counters: bool) -> None:
     sessions = [session_at(NOON), session_at(NOON)]
-    source = ScriptedSource(*sessions, listed_with_counters=listed_with_counters)
+    source = ScriptedProject(*sessions, listed_with_counters=listed_with_counters)
     download(source, tmp_path)
     download(source, tmp_path)
     assert sorted(source.downloads) == sorted(source.sessions)
@@ -145,23 +82,25 @@ def test_what_is_there_is_left_out_and_what_grew_is_not(tmp_path: Path, listed_w
 
 def test_what_an_interrupted_run_left_is_made_whole(tmp_path: Path) -> None:
     session = session_at(NOON)
-    source = ScriptedSource(session)
+    source = ScriptedProject(session)
     day = tmp_path / "2026-03-01"
     (day / session.session_id).mkdir(parents=True)
     (day / session.session_id / "raw_sealed_bundles.json").write_text("half")
-    (day / f".{session.session_id}.partial").mkdir()
-    (day / f".{session.session_id}.partial" / "packets.pcap").write_text("half")
+    partial = tmp_path / ".moonsense" / "partial" / session.session_id
+    partial.mkdir(parents=True)
+    (partial / "packets.pcap").write_text("half")
     # Other programs' memory of how far they came is nothing to go by.
     (day / "max_timestamp").write_text("9999999999")
     download(source, tmp_path)
     assert source.downloads == [session.session_id]
     assert sorted(path.name for path in day.iterdir()) == sorted([session.session_id, "max_timestamp"])
-    assert (day / session.session_id / "raw_sealed_bundles.json").read_text() == f"{session.session_id}\n"
+    assert (day / session.session_id / "raw_sealed_bundles.json").read_text() == line(session.session_id, 1)
+    assert not partial.exists()
 
 
 def test_one_that_fails_does_not_keep_the_others(tmp_path: Path) -> None:
     sessions = [session_at(NOON) for _ in range(30)]
-    source = ScriptedSource(*sessions)
+    source = ScriptedProject(*sessions)
     bad = [session.session_id for session in sessions[3:6]]
     source.broken = {name: ConnectionFailed(f"no {name}") for name in bad}
     with pytest.raises(DownloadError, match="3 of 30 sessions could not be downloaded") as caught:
@@ -170,7 +109,7 @@ def test_one_that_fails_does_not_keep_the_others(tmp_path: Path) -> None:
     assert sorted(error.failures) == sorted(bad)
     assert all(name in str(error) for name in bad)
     assert len(source.downloads) == 27
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list((tmp_path / ".moonsense" / "partial").glob("*"))
     source.broken.clear()
     download(source, tmp_path)
     assert sorted(source.downloads[27:]) == sorted(bad)
@@ -178,7 +117,7 @@ def test_one_that_fails_does_not_keep_the_others(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
     session = session_at(NOON)
-    source = ScriptedSource(session)
+    source = ScriptedProject(session)
     download(source, tmp_path)
     session.counters["bundle"].total = 9
     source.broken = {session.session_id: ConnectionFailed("no")}
@@ -190,16 +129,18 @@ def test_a_failure_leaves_what_was_there(tmp_path: Path) -> None:
 
 def test_a_session_that_is_deleted_meanwhile_is_no_failure(tmp_path: Path) -> None:
     gone, stays = session_at(NOON), session_at(NOON)
-    source = ScriptedSource(gone, stays)
+    source = ScriptedProject(gone, stays)
+    source.broken = {gone.session_id: NotFoundError("gone", status=404)}
     source.describe_session = lambda name: (  # type: ignore[method-assign]
         stays if name == stays.session_id else (_ for _ in ()).throw(NotFoundError("gone", status=404))
     )
     download(source, tmp_path)
     assert source.downloads == [stays.session_id]
+    assert len(tree(tmp_path)) == 2
 
 
 def test_days_and_times_are_utc(tmp_path: Path) -> None:
-    source = ScriptedSource()
+    source = ScriptedProject()
     download(source, tmp_path, since=date(2026, 3, 1), until=date(2026, 3, 2))
     assert source.filters["since"] == datetime(2026, 3, 1, tzinfo=UTC)
     assert source.filters["until"] == datetime(2026, 3, 2, 23, 59, 59, 999999, tzinfo=UTC)
@@ -212,13 +153,13 @@ def test_days_and_times_are_utc(tmp_path: Path) -> None:
 
 def test_days_are_skipped(tmp_path: Path) -> None:
     sessions = [session_at(NOON + timedelta(days=n)) for n in range(3)]
-    source = ScriptedSource(*sessions)
+    source = ScriptedProject(*sessions)
     download(source, tmp_path, skip_days=[date(2026, 3, 2)])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["2026-03-01", "2026-03-03"]
+    assert sorted(path.name for path in tmp_path.glob("2*")) == ["2026-03-01", "2026-03-03"]
 
 
 def test_how_many_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = ScriptedSource(*(session_at(NOON) for _ in range(20)))
+    source = ScriptedProject(*(session_at(NOON) for _ in range(20)))
     monkeypatch.setenv("MOONSENSE_DOWNLOAD_PARALLELISM", "1")
     download(source, tmp_path)
     assert source.most_at_once == 1
@@ -229,7 +170,7 @@ def test_how_many_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_list_that_fails_ends_the_download(tmp_path: Path) -> None:
-    source = ScriptedSource(session_at(NOON))
+    source = ScriptedProject(session_at(NOON))
 
     def broken(**filters: Any) -> Iterator[Session]:
         yield from source.sessions.values()
@@ -238,7 +179,7 @@ def test_a_list_that_fails_ends_the_download(tmp_path: Path) -> None:
     source.list_sessions = broken  # type: ignore[method-assign]
     with pytest.raises(ConnectionFailed, match="the list broke"):
         download(source, tmp_path)
-    assert not list(tmp_path.rglob("*.partial"))
+    assert not list((tmp_path / ".moonsense" / "partial").glob("*"))
 
 
 @pytest.fixture(scope="module")

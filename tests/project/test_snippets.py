@@ -240,8 +240,19 @@ print(sqlite3.connect("sessions.db").execute("SELECT * FROM chunks").fetchall())
     assert terminal.python(by_hand) == "msg_1 abc\n"
 
 
+def test_download(terminal: Terminal, cloud) -> None:
+    terminal.variables |= cloud.environment
+    for block in blocks(ROOT / "docs" / "download.md"):
+        if block.language == "python":
+            terminal.python(block)
+        elif block.language == "sh":
+            for line in block.text.splitlines():
+                terminal.shell(line)
+    assert (terminal.folder / "data" / ".moonsense" / "ledger.sqlite").exists()
+
+
 def test_no_block_is_left_out() -> None:
-    tested = {"README.md", "operating.md", "errors.md", "compatibility.md", "webhooks.md"}
+    tested = {"README.md", "download.md", "operating.md", "errors.md", "compatibility.md", "webhooks.md"}
     for document in DOCUMENTS:
         languages = {block.language for block in blocks(document)}
         assert languages <= ({"sh", "python", ""} if document.name in tested else {""}), document

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moonsense.cli.options import Json, SessionId, parse_time
+from moonsense.cli.options import Json, SessionId, parse_platform, parse_time
 from moonsense.cli.output import (
     Column,
     note,
@@ -53,7 +53,11 @@ def list_sessions(
     platform: Annotated[
         list[str] | None,
         typer.Option(
-            "--platform", "-p", metavar="NAME", help="Only of iOS, ANDROID or WEB; again for several."
+            "--platform",
+            "-p",
+            parser=parse_platform,
+            metavar="NAME",
+            help="Only of iOS, ANDROID or WEB; again for several.",
         ),
     ] = None,
     since: Annotated[
@@ -79,16 +83,11 @@ def list_sessions(
 ) -> None:
     """List sessions, newest first. Times are UTC."""
     from moonsense.client import Client
-    from moonsense.contract.routes import PLATFORMS
 
-    names = {name.lower(): name for name in PLATFORMS}
-    for name in platform or ():
-        if name.lower() not in names:
-            raise typer.BadParameter(f"{name!r} is none of {', '.join(PLATFORMS)}", param_hint="--platform")
     with Client() as client:
         found = client.list_sessions(
             labels=label or None,
-            platforms=[names[name.lower()] for name in platform or ()] or None,
+            platforms=platform or None,
             journey_id=journey,
             since=since,
             until=until,

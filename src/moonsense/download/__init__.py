@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+from moonsense.download._download import Download
+from moonsense.download._plan import Why
+from moonsense.download._report import DownloadReport, Progress
 from moonsense.download._sessions import DownloadAllSessions
+from moonsense.download._verify import Damage, VerifyReport, verify
 
-__all__ = ["DownloadAllSessions"]
+__all__ = [
+    "Damage",
+    "Download",
+    "DownloadAllSessions",
+    "DownloadReport",
+    "Progress",
+    "VerifyReport",
+    "Why",
+    "verify",
+]

@@ -1,26 +1,38 @@
-"""Where a session lies on disk, and whether what lies there is all of it.
+"""Where a session lies on disk, and how it gets there whole.
 
     <output>/<day, UTC>/[<journey_id>/]<session_id>/metadata.json
                                                    /raw_sealed_bundles.json
                                                    /packets.pcap    only with packets
+    <output>/.moonsense/ledger.sqlite               what was downloaded
+                       /partial/                    what is being downloaded
 
 A folder appears when all its files are there. When a session is downloaded
-again its metadata is replaced last, so that a run that was interrupted leaves
-metadata that does not fit, and the next one downloads it again.
+again its files are replaced one by one, each whole, and its metadata last.
+
+Nothing is forced to the disk on the way: that would take longer than the
+download. What a power loss leaves short or empty has not the length that the
+ledger knows, and is downloaded again by the next run.
 """
 
 from __future__ import annotations
 
+import logging
+import re
+import secrets
 import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import UTC, date
 from pathlib import Path
 from urllib.parse import quote
 
 from moonsense.codec import json
-from moonsense.contract.counters import BUNDLE
+from moonsense.contract.counters import PACKET
 from moonsense.contract.ids import is_id
-from moonsense.errors import DecodeError, IntegrityError
+from moonsense.errors import IntegrityError
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
+
+logger = logging.getLogger("moonsense.download")
 
 METADATA = "metadata.json"
 BUNDLES = "raw_sealed_bundles.json"
@@ -28,7 +40,11 @@ PACKETS = "packets.pcap"
 
 MISSING_JOURNEY_ID = "missing-journey-id"
 
-_PACKET_COUNTER = "packet"
+OWN = ".moonsense"
+"""The folder of what is no session, hidden so that tools that walk the days pass it by."""
+
+_MAX_TIMESTAMP = "max_timestamp"
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
 def day_of(session: Session) -> date:
@@ -36,8 +52,8 @@ def day_of(session: Session) -> date:
     return session.created_at.ToDatetime(UTC).date()
 
 
-def folder_of(output: Path, session: Session, *, with_journey_id: bool) -> Path:
-    """The folder of a session.
+def folder_of(session: Session, *, with_journey_id: bool) -> Path:
+    """The folder of a session, below the output folder.
 
     Raises IntegrityError when its id is none, and so could lead elsewhere. A
     journey's id is the recording app's own: what cannot be part of a file name
@@ -45,7 +61,7 @@ def folder_of(output: Path, session: Session, *, with_journey_id: bool) -> Path:
     """
     if not is_id(session.session_id):
         raise IntegrityError(f"the cloud names a session that cannot be one: {session.session_id!r}")
-    day = output / day_of(session).isoformat()
+    day = Path(day_of(session).isoformat())
     if with_journey_id:
         journey = quote(session.journey_id or MISSING_JOURNEY_ID, safe=" @+=,~")
         day /= journey.replace(".", "%2E") if journey.startswith(".") else journey
@@ -54,37 +70,98 @@ def folder_of(output: Path, session: Session, *, with_journey_id: bool) -> Path:
 
 def has_packets(session: Session) -> bool:
     """Whether packets were captured with a session."""
-    return _PACKET_COUNTER in session.counters
+    return PACKET in session.counters
 
 
-def is_complete(folder: Path, session: Session) -> bool:
-    """Whether a folder has all that the cloud has of a session, by number and time of its bundles."""
+@dataclass
+class Found:
+    """What earlier downloads left in a folder.
+
+    Attributes:
+        folders: where a session may lie, below the output folder, by its id.
+        marked: the newest moment, in epoch seconds, up to which 0.13.1 noted that
+            it had *listed* the sessions; None without such a note.
+    """
+
+    folders: dict[str, Path] = field(default_factory=dict)
+    marked: int | None = None
+
+
+def find(output: Path) -> Found:
+    """Look through the days for sessions that any version downloaded, whole or not.
+
+    Days may be those of another time zone, and the middle folder may be a
+    journey's or a client session group's: a session is known by its own name.
+    """
+    found = Found()
+    for day in _folders(output):
+        if not _DAY.fullmatch(day.name):
+            continue
+        marked = _marked(day / _MAX_TIMESTAMP)
+        if marked is not None:
+            found.marked = max(marked, found.marked or 0)
+        for folder in _folders(day):
+            if (folder / METADATA).exists() or (folder / BUNDLES).exists():
+                found.folders[folder.name] = folder.relative_to(output)
+                continue
+            inner = list(_folders(folder))
+            for session in inner:
+                found.folders[session.name] = session.relative_to(output)
+            if not inner and is_id(folder.name):
+                found.folders.setdefault(folder.name, folder.relative_to(output))
+    return found
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+
+
+def _marked(path: Path) -> int | None:
     try:
-        stored = json.parse((folder / METADATA).read_bytes(), Session)
-    except (FileNotFoundError, NotADirectoryError, DecodeError):
-        return False
-    files = [BUNDLES, PACKETS] if has_packets(session) else [BUNDLES]
-    return _extent(stored) == _extent(session) and all((folder / name).is_file() for name in files)
+        return int(path.read_text(encoding="ascii"))
+    except FileNotFoundError:
+        return None
+    except ValueError:
+        # Another program's note, and half written: nothing here goes by it.
+        logger.info("%s holds no time", path)
+        return None
 
 
-def _extent(session: Session) -> tuple[int, int]:
-    bundles = session.counters[BUNDLE].total if BUNDLE in session.counters else 0
-    return bundles, session.newest_event.ToMicroseconds()
+def sweep(output: Path) -> None:
+    """Remove what an interrupted run had begun to download."""
+    shutil.rmtree(_partials(output), ignore_errors=True)
 
 
-def begin(folder: Path) -> Path:
-    """An empty folder beside a session's, to download into; what an interrupted run left there goes."""
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+def begin(output: Path, session_id: str) -> Path:
+    """An empty folder to download a session into, on the same file system."""
+    partial = _partials(output) / f"{session_id}.{secrets.token_hex(4)}"
+    try:
+        partial.mkdir()
+    except FileNotFoundError:
+        partial.mkdir(parents=True)
     return partial
 
 
-def finish(partial: Path, folder: Path, session: Session) -> None:
-    """Write the metadata, and put the folder in the place of the session's."""
-    (partial / METADATA).write_bytes(json.write(session, camel=True, indent=True) + b"\n")
+def _partials(output: Path) -> Path:
+    return output / OWN / "partial"
+
+
+def write_metadata(folder: Path, session: Session) -> bytes:
+    """Write a session's metadata to a folder; gives what was written."""
+    content = json.write(session, camel=True, indent=True) + b"\n"
+    (folder / METADATA).write_bytes(content)
+    return content
+
+
+def finish(partial: Path, folder: Path) -> None:
+    """Put what was downloaded in the place of the session's folder."""
     if not folder.exists():
-        partial.replace(folder)
+        try:
+            partial.replace(folder)
+        except FileNotFoundError:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            partial.replace(folder)
         return
     for name in (BUNDLES, PACKETS, METADATA):
         if (partial / name).exists():
@@ -92,3 +169,17 @@ def finish(partial: Path, folder: Path, session: Session) -> None:
         else:
             (folder / name).unlink(missing_ok=True)
     partial.rmdir()
+
+
+def replace_metadata(partial: Path, folder: Path) -> None:
+    """Put new metadata in the place of the old."""
+    (partial / METADATA).replace(folder / METADATA)
+    partial.rmdir()
+
+
+def remove(folder: Path) -> None:
+    """Remove a session's files, and its folder unless there is something else in it."""
+    for name in (BUNDLES, PACKETS, METADATA):
+        (folder / name).unlink(missing_ok=True)
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()

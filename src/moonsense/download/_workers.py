@@ -1,0 +1,68 @@
+"""Threads that do tasks, and can be left behind at once."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Workers(Generic[T, R]):
+    """A function that runs in several threads, and what came of each task.
+
+    Unlike the standard library's executors they keep no process from ending:
+    after Ctrl-C nobody waits for an answer from the network. A thread that is
+    left behind ends with the task that it has in hand.
+    """
+
+    def __init__(self, function: Callable[[T], R], threads: int) -> None:
+        self._function = function
+        self._tasks: queue.SimpleQueue[T | None] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[tuple[T, R | None, BaseException | None]] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
+        self._most = threads
+        self._ended = threading.Event()
+        self.in_hand = 0
+        """How many tasks are waiting or being done."""
+
+    def submit(self, task: T) -> None:
+        """Have a task done."""
+        self.in_hand += 1
+        if len(self._threads) < min(self._most, self.in_hand):
+            name = f"moonsense-download-{len(self._threads)}"
+            self._threads.append(threading.Thread(target=self._work, name=name, daemon=True))
+            self._threads[-1].start()
+        self._tasks.put(task)
+
+    def result(self, *, wait: bool) -> tuple[T, R | None, BaseException | None] | None:
+        """A task that is done, with its result or its error; None when there is none (yet)."""
+        if not self.in_hand:
+            return None
+        try:
+            done = self._results.get(block=wait)
+        except queue.Empty:
+            return None
+        self.in_hand -= 1
+        return done
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody waits for results any more."""
+        return self._ended.is_set()
+
+    def end(self) -> None:
+        """Take no more tasks, and wait for none."""
+        self._ended.set()
+        for _ in self._threads:
+            self._tasks.put(None)
+
+    def _work(self) -> None:
+        while (task := self._tasks.get()) is not None and not self.ended:
+            try:
+                self._results.put((task, self._function(task), None))
+            except BaseException as error:  # noqa: BLE001 (whoever takes the result raises it)
+                self._results.put((task, None, error))
