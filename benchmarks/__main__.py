@@ -1,6 +1,6 @@
 """Measure everything, print it, and write docs/performance.md.
 
-    python -m benchmarks [--quick] [--only reading|calls|ingest|download] [--output FILE]
+    python -m benchmarks [--quick] [--only reading|calls|ingest|download|webhooks] [--output FILE]
 
 ``--quick`` is a short run to see that it works; its figures are rough. It
 writes nothing unless told where, and neither does ``--only``.
@@ -15,12 +15,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import calls, download, ingest, material, reading, report
+from benchmarks import calls, download, ingest, material, reading, report, webhooks
 
 # On a disk: what is promised to be durable must be made so, which in memory costs nothing.
 FOLDER = material.ROOT / ".bench"
 DOCUMENT = material.ROOT / "docs" / "performance.md"
-PARTS = ("reading", "calls", "ingest", "download")
+PARTS = ("reading", "calls", "ingest", "download", "webhooks")
 
 
 def main() -> None:
@@ -51,6 +51,10 @@ def main() -> None:
             print("downloading")
             count, rounds = (60, 1) if options.quick else (300, 2)
             tables += download.measure(FOLDER / "download", count, rounds)
+        if options.only in (None, "webhooks"):
+            print("webhooks")
+            bundles, sessions = (100, 10) if options.quick else (2_000, 100)
+            tables += webhooks.measure(FOLDER / "webhooks", bundles, sessions)
     finally:
         shutil.rmtree(FOLDER)
 

@@ -191,9 +191,19 @@ def test_operating(terminal: Terminal) -> None:
             terminal.python(block)
         else:
             for line in block.text.splitlines():
+                if line.startswith("moonsense webhooks"):
+                    _lead_to_the_cloud(terminal)
                 terminal.shell(line)
     listed = terminal.run(["moonsense", "cloud", "token", "list", "--json", "--data-dir", "moonsense-data"])
     assert terminal.run(["moonsense", "cloud", "token", "list", "--json", "--data-dir", "backup"]) == listed
+
+
+def _lead_to_the_cloud(terminal: Terminal) -> None:
+    """As ``init`` said, for the cloud that is served."""
+    terminal.export(environment.SECRET_TOKEN, "moon_sk_...")
+    terminal.export(environment.ROOT_DOMAIN, "")
+    terminal.export(environment.PROTOCOL, "http")
+    terminal.export(environment.DEFAULT_REGION, "")
 
 
 @pytest.mark.parametrize("name", ["errors.md", "compatibility.md"])

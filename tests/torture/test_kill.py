@@ -8,9 +8,8 @@ import json
 import os
 import random
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ import httpx2
 import pytest
 from sqlalchemy import select, update
 from support.killable import KillableCloud, init, lives
+from support.killing import metric, running, start_and_kill, wait
 from support.traffic import Ledger, Reader, Recorder
 
 from moonsense.cloud import admin
@@ -51,16 +51,16 @@ def test_kills_while_recording(tmp_path: Path, eventually: Eventually) -> None:
             *(Recorder(ledger, cloud.url, credentials.public_token, seed) for seed in range(4)),
             *(Reader(ledger, cloud.url, credentials.secret_token, seed) for seed in range(2)),
         ]
-        with _running(threads, ledger):
+        with running(threads, ledger):
             for number in range(KILLS):
-                _start_and_kill(cloud, rng, number, ledger, eventually)
+                start_and_kill(cloud, rng, number, ledger, eventually)
                 assert ledger.wrong == []
             cloud.start()
         print(f"{KILLS} kills, {len(ledger.recordings)} sessions, {dict(ledger.counts)}")
         assert ledger.counts["requests acknowledged"] > 5 * KILLS
         assert ledger.counts["reads"] > KILLS
 
-        eventually(lambda: _metric(cloud, "bundles_in_log") == 0, timeout=60)
+        eventually(lambda: metric(cloud, "bundles_in_log") == 0, timeout=60)
         with closing(Reader(ledger, cloud.url, credentials.secret_token, seed=0)) as reader:
             for recording in ledger.recordings:
                 reader.check_all(recording)
@@ -68,47 +68,6 @@ def test_kills_while_recording(tmp_path: Path, eventually: Eventually) -> None:
         cloud.stop()
         eventually(lambda: not any(lives(pid) for pid in cloud.renderers))
     _check_objects(tmp_path / "data", eventually)
-
-
-def _start_and_kill(
-    cloud: KillableCloud, rng: random.Random, number: int, ledger: Ledger, eventually: Eventually
-) -> None:
-    """One life of the server: some end before it serves, most after so many requests and a moment."""
-    cloud.begin()
-    if number % 5 == 4:
-        _wait(rng.uniform(0, 1.5))
-    else:
-        cloud.wait()
-        enough = ledger.counts["requests acknowledged"] + rng.randrange(50)
-        eventually(lambda: ledger.counts["requests acknowledged"] >= enough, timeout=60)
-        if number % 5 == 3 and cloud.kill_renderer():
-            _wait(rng.uniform(0, 0.3))
-        _wait(rng.uniform(0, 0.02))
-    cloud.kill()
-
-
-def _wait(seconds: float) -> None:
-    """Let some time go by: a moment of the kill, and nothing that has to happen until then."""
-    threading.Event().wait(seconds)
-
-
-@contextmanager
-def _running(threads: list[Recorder | Reader], ledger: Ledger) -> Iterator[None]:
-    for thread in threads:
-        thread.start()
-    try:
-        yield
-    finally:
-        ledger.over.set()
-        for thread in threads:
-            thread.join(60)
-    assert not any(thread.is_alive() for thread in threads)
-
-
-def _metric(cloud: KillableCloud, name: str) -> float:
-    lines = httpx2.get(f"{cloud.url}/metrics").text.splitlines()
-    (value,) = (line.rpartition(" ")[2] for line in lines if line.startswith(f"moonsense_{name} "))
-    return float(value)
 
 
 def _check_objects(folder: Path, eventually: Eventually) -> None:
@@ -156,7 +115,7 @@ def test_kills_while_a_cloud_is_made(tmp_path: Path) -> None:
     for number in range(SETUP_KILLS):
         folder = tmp_path / str(number)
         process = init(folder)
-        _wait(rng.uniform(0, 1.5))
+        wait(rng.uniform(0, 1.5))
         process.kill()
         said, _ = process.communicate()
         if said:

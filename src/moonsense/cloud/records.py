@@ -4,11 +4,25 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
+
+from sqlalchemy import Connection
 
 from moonsense.contract.paging import Key
 
 T = TypeVar("T")
+
+
+class Catalog(Protocol):
+    """Reads and writes what is in the catalog, from any event loop."""
+
+    async def read(self, query: Callable[[Connection], T]) -> T:
+        """What a query gives."""
+        ...
+
+    async def write(self, job: Callable[[Connection], T]) -> T:
+        """What a job gives, after the commit."""
+        ...
 
 
 @dataclass(frozen=True)

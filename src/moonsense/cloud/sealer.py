@@ -25,6 +25,7 @@ from sqlalchemy import Connection, Engine
 
 from moonsense.cloud.catalog import chunks, log, sessions, values
 from moonsense.cloud.catalog.log import LogRow, Ranges, Unsealed
+from moonsense.cloud.catalog.sessions import SessionRef
 from moonsense.cloud.catalog.writer import Writer
 from moonsense.cloud.objects import Objects, chunk_keys
 from moonsense.cloud.renditions import Rendered
@@ -69,8 +70,11 @@ class Sealer:
         objects: Objects,
         rules: SealRules,
         render: Callable[[Sequence[bytes]], Rendered],
+        persisted: Callable[[Connection, SessionRef], None] = lambda _connection, _ref: None,
     ) -> None:
+        """``persisted`` is called in the transaction that adds a chunk."""
         self._render = render
+        self._persisted = persisted
         self._engine = engine
         self._writer = writer
         self._objects = objects
@@ -226,6 +230,8 @@ class Sealer:
             if removed != len(received):
                 raise RuntimeError(f"the log gave {len(received)} bundles and took back {removed}")
             self._writer.sealed.forget(key)
+            if (ref := sessions.find(connection, session_id)) is not None:
+                self._persisted(connection, ref)
             return True
 
         if not self._writer.do_now(commit):

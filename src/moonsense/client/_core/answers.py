@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
 
 from moonsense.codec import json, protobuf
 from moonsense.contract import headers as names
-from moonsense.contract import media
+from moonsense.contract import media, waiting
 from moonsense.errors import DataError, DecodeError, IncompleteError, ResponseError, error_for_status
 from moonsense.models.common_v2_pb2 import ErrorResponse
 
@@ -152,30 +151,5 @@ def _problem(head: Head, body: bytes) -> ErrorResponse:
 
 
 def retry_after(head: Head, *, now: datetime | None = None) -> float | None:
-    """Seconds that ``Retry-After`` asks for, given as a number or as a date; None without it.
-
-    A date is measured from the answer's own ``Date``, so that a wrong clock on
-    either side does not matter.
-    """
-    text = head.get("Retry-After").strip()
-    if not text:
-        return None
-    try:
-        seconds = float(text)
-    except ValueError:
-        until = _date(text)
-        if until is None:
-            return None
-        start = _date(head.get("Date")) or now or datetime.now(UTC)
-        seconds = (until - start).total_seconds()
-    return max(0.0, seconds) if math.isfinite(seconds) else None
-
-
-def _date(text: str) -> datetime | None:
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 (a while to load, and few answers have one)
-
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+    """Seconds that the answer asks to wait; None when it does not."""
+    return waiting.retry_after(head.get("Retry-After"), head.get("Date"), now=now)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, delete, func, or_, select, text, update
 
 from moonsense.cloud.catalog.listing import newest_first
 from moonsense.cloud.catalog.tables import session, webhook_delivery, webhook_endpoint, webhook_try
@@ -70,6 +70,16 @@ _ADD = text(
 )
 
 
+_RESULT = text(
+    "UPDATE webhook_delivery SET state = :state, tries = :tries, due_at = :due_at, "
+    "finished_at = :finished_at, outcome = :outcome WHERE key = :key"
+)
+_TRY = text(
+    "INSERT INTO webhook_try (delivery_key, document) "
+    "SELECT key, :attempt FROM webhook_delivery WHERE key = :key"
+)
+
+
 def add(connection: Connection, entries: Sequence[Entry]) -> None:
     """Put events into the outbox, due at once."""
     if entries:
@@ -84,36 +94,21 @@ def due(connection: Connection, endpoint_key: int, now: int, limit: int) -> list
     return [Due(*row) for row in rows]
 
 
-def next_due(connection: Connection, endpoint_key: int) -> int | None:
-    """When the next delivery of an endpoint is due; None when nothing waits."""
+def next_due(connection: Connection, endpoint_key: int, now: int) -> int | None:
+    """When a delivery of an endpoint is due that is not due yet; None when there is none."""
     query = select(func.min(webhook_delivery.c.due_at))
     first: int | None = connection.execute(
-        query.where(webhook_delivery.c.endpoint_key == endpoint_key)
+        query.where(webhook_delivery.c.endpoint_key == endpoint_key, webhook_delivery.c.due_at > now)
     ).scalar_one()
     return first
 
 
-def waiting(connection: Connection) -> int:
-    """Deliveries that will be tried."""
-    query = select(func.count()).select_from(webhook_delivery)
-    return connection.execute(query.where(webhook_delivery.c.due_at.is_not(None))).scalar_one()
-
-
 def record(connection: Connection, results: Sequence[Result]) -> None:
     """Keep what came of tries. Deliveries that are gone meanwhile are left out."""
-    there = set(
-        connection.execute(
-            select(webhook_delivery.c.key).where(webhook_delivery.c.key.in_([row.key for row in results]))
-        ).scalars()
-    )
-    for row in results:
-        if row.key not in there:
-            continue
-        values = {name: getattr(row, name) for name in ("state", "tries", "due_at", "finished_at", "outcome")}
-        connection.execute(update(webhook_delivery).where(webhook_delivery.c.key == row.key).values(values))
-        connection.execute(
-            insert(webhook_try).values(delivery_key=row.key, document=row.attempt.SerializeToString())
-        )
+    rows = [row._asdict() | {"attempt": row.attempt.SerializeToString()} for row in results]
+    if rows:
+        connection.execute(_RESULT, rows)
+        connection.execute(_TRY, rows)
 
 
 def describe(connection: Connection, project_id: str, delivery_id: str) -> WebhookDelivery | None:

@@ -54,7 +54,13 @@ def find(connection: Connection, project_id: str, endpoint_id: str) -> int | Non
 def describe(connection: Connection, project_id: str, endpoint_id: str) -> WebhookEndpoint | None:
     """An endpoint."""
     key = find(connection, project_id, endpoint_id)
-    return None if key is None else _one(connection, key)
+    return None if key is None else by_key(connection, key)
+
+
+def by_key(connection: Connection, key: int) -> WebhookEndpoint | None:
+    """An endpoint by its key."""
+    rows = connection.execute(select(webhook_endpoint).where(webhook_endpoint.c.key == key)).all()
+    return _messages(connection, rows)[0] if rows else None
 
 
 def page(connection: Connection, project_id: str, *, offset: int, limit: int) -> Page[WebhookEndpoint]:

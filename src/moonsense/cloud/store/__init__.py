@@ -6,6 +6,8 @@ what is done with it is in its parts, one a resource.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from moonsense.cloud.settings import Settings
 from moonsense.cloud.store.access import Access
 from moonsense.cloud.store.bundles import Bundles
@@ -44,14 +46,17 @@ class Store:
         self.webhooks = Webhooks(folder)
 
     @classmethod
-    def open(cls, settings: Settings, *, serving: bool = True) -> Store:
+    def open(
+        cls, settings: Settings, *, serving: bool = True, clock: Callable[[], int] = now_micros
+    ) -> Store:
         """Open a data folder, made when it is missing; what a crash left under way is finished.
 
-        Without ``serving`` nothing is turned into chunks: for the commands that
-        look into a folder which a server may have open. Raises
+        Without ``serving`` nothing is turned into chunks or delivered: for the
+        commands that look into a folder which a server may have open. ``clock``
+        is that of webhooks, in microseconds since 1970. Raises
         ConfigurationError when another process serves the folder.
         """
-        return cls(Folder(settings, serving=serving))
+        return cls(Folder(settings, serving=serving, clock=clock))
 
     def close(self) -> None:
         """Finish what is under way and let go of the folder."""

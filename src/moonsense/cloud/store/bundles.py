@@ -44,8 +44,11 @@ class Bundles:
             return rows_of(request, session, who, remote_ip=remote_ip, max_items=self._most_items)
 
         large = len(request.bundles) > _MANY_BUNDLES
+        received = await asyncio.to_thread(rows) if large else rows()
         try:
-            await self._folder.writer.append(await asyncio.to_thread(rows) if large else rows())
+            await self._folder.writer.append(
+                received, self._folder.outbox.bundles_received(session, received)
+            )
         except Problem as problem:
             if problem.status == 404:
                 self._folder.forget_session(request.session_id)

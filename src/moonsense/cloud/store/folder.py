@@ -31,6 +31,7 @@ from moonsense.cloud.renditions import render
 from moonsense.cloud.sealer import Sealer, SealRules
 from moonsense.cloud.settings import Settings
 from moonsense.cloud.webhooks.outbox import Outbox
+from moonsense.cloud.webhooks.worker import Worker
 from moonsense.contract.problems import Problem
 
 T = TypeVar("T")
@@ -48,9 +49,13 @@ def now_micros() -> int:
 class Folder:
     """The catalog and the objects of a data folder, with the threads that write them."""
 
-    def __init__(self, settings: Settings, *, serving: bool) -> None:
-        """Open it; ``serving`` takes its lock and seals what is in the log."""
+    def __init__(self, settings: Settings, *, serving: bool, clock: Callable[[], int] = now_micros) -> None:
+        """Open it; ``serving`` takes its lock, seals what is in the log, and delivers webhooks.
+
+        ``clock`` is that of webhooks, in microseconds since 1970.
+        """
         self.settings = settings
+        self.clock = clock
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         self._lock = FolderLock(settings.data_dir) if serving else None
         path = settings.data_dir / "catalog.db"
@@ -63,7 +68,7 @@ class Folder:
         self._readers = ThreadPoolExecutor(_READERS, thread_name_prefix="moonsense-reader")
         self._known: OrderedDict[str, SessionRef] = OrderedDict()
         self.closed = False
-        self.outbox = Outbox(now_micros)
+        self.outbox = Outbox(clock)
         self.writer = Writer(
             self._write_engine,
             capacity=settings.ingest_queue_bundles,
@@ -78,10 +83,13 @@ class Folder:
             self.objects,
             SealRules(settings.seal_bundles, settings.seal_bytes, settings.seal_age_seconds),
             self.renderer.render if self.renderer else render,
+            self.outbox.chunk_persisted,
         )
+        self.webhooks = Worker(self, self.objects, self.outbox, settings, clock)
 
         if serving:
             self.sealer.start()
+            self.webhooks.start()
 
     def _received(self, rows: list[LogRow]) -> None:
         self.sealer.received(rows)
@@ -92,6 +100,7 @@ class Folder:
             return
         self.closed = True
         self.sealer.close()
+        self.webhooks.close()
         if self.renderer:
             self.renderer.close()
         self.writer.close()
@@ -142,10 +151,6 @@ class Folder:
         """What a job gives, after the commit; for a thread that is not an event loop's."""
         return self.writer.do_now(job)
 
-    def learn_endpoints(self, connection: Connection) -> None:
-        """Take notice of webhook endpoints that changed: a job for the writer."""
-        self.outbox.load(connection)
-
     def ready(self) -> str:
         """Empty when the catalog can be read and written, else why not."""
         if self.closed:
@@ -171,6 +176,7 @@ class Folder:
             "bundles_waiting": self.writer.waiting,
             "chunks_sealed_total": self.sealer.sealed,
             "sealer_failures_total": self.sealer.failures,
+            **self.webhooks.numbers(),
         }
 
 

@@ -48,7 +48,9 @@ class Sessions:
         def create(connection: Connection) -> Session:
             found = sessions.find(connection, wanted.session_id)
             if found is None:
-                sessions.create(connection, who.project_id, who.app_id, wanted, _created_now())
+                key = sessions.create(connection, who.project_id, who.app_id, wanted, _created_now())
+                ref = SessionRef(key, who.project_id, who.app_id, wanted.journey_id)
+                self._folder.outbox.session_created(connection, ref)
             elif (found.project_id, found.app_id) != (who.project_id, who.app_id):
                 raise Problem(409, "the session_id is taken", "session_id")
             described = sessions.describe(connection, who.project_id, wanted.session_id, full=False)

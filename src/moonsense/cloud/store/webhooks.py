@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
 from sqlalchemy import Connection
@@ -9,7 +10,7 @@ from sqlalchemy import Connection
 from moonsense.cloud.catalog import deliveries, endpoints, sessions, tokens
 from moonsense.cloud.catalog.answers import Once
 from moonsense.cloud.records import DeliveryFilters, Page, Place, Principal
-from moonsense.cloud.store.folder import Folder, now_micros, of_project, there
+from moonsense.cloud.store.folder import Folder, of_project, there
 from moonsense.cloud.webhooks import addresses
 from moonsense.cloud.webhooks.outbox import payload_of
 from moonsense.cloud.webhooks.payloads import sample
@@ -69,12 +70,10 @@ class Webhooks:
             made.CopyFrom(wanted)
             made.endpoint_id = new_id()
             secret = new_secret()
-            endpoint = endpoints.create(connection, project_id, made, secret, now_micros())
+            endpoint = endpoints.create(connection, project_id, made, secret, self._folder.clock())
             return WebhookEndpointSecret(endpoint=endpoint, secret=secret)
 
-        made = await self._folder.write_once(asked, WebhookEndpointSecret, create)
-        await self._changed()
-        return made
+        return await self._folder.write_once(asked, WebhookEndpointSecret, self._noticed(create))
 
     async def replace(
         self, project_id: str, endpoint_id: str, wanted: WebhookEndpoint, asked: Once | None = None
@@ -87,17 +86,14 @@ class Webhooks:
             found = endpoints.replace(connection, project_id, endpoint_id, wanted)
             return there(found, "endpoint", "endpoint_id")
 
-        changed = await self._folder.write_once(asked, WebhookEndpoint, replace)
-        await self._changed()
-        return changed
+        return await self._folder.write_once(asked, WebhookEndpoint, self._noticed(replace))
 
     async def delete(self, project_id: str, endpoint_id: str) -> None:
         """Delete an endpoint with its secrets and deliveries."""
         found = await self._folder.write(
-            lambda connection: endpoints.remove(connection, project_id, endpoint_id)
+            self._noticed(lambda connection: endpoints.remove(connection, project_id, endpoint_id))
         )
         there(found or None, "endpoint", "endpoint_id")
-        await self._changed()
 
     async def rotate(
         self, project_id: str, endpoint_id: str, overlap_seconds: int, asked: Once | None = None
@@ -106,7 +102,7 @@ class Webhooks:
         seconds = min(max(0, overlap_seconds or _OVERLAP_SECONDS), _LONGEST_OVERLAP_SECONDS)
 
         def rotate(connection: Connection) -> WebhookEndpointSecret:
-            secret, now = new_secret(), now_micros()
+            secret, now = new_secret(), self._folder.clock()
             found = endpoints.rotate(
                 connection, project_id, endpoint_id, secret, now + seconds * 1_000_000, now
             )
@@ -131,7 +127,7 @@ class Webhooks:
                 raise Problem(409, "the endpoint is off; switch it on first", "disabled")
             payload = self._payload(connection, who, endpoint, event, wanted.session_id)
             delivery_id = self._folder.outbox.record_for(
-                connection, key, who.project_id, payload, now_micros()
+                connection, key, who.project_id, payload, self._folder.clock()
             )
             return there(
                 deliveries.describe(connection, who.project_id, delivery_id), "delivery", "delivery_id"
@@ -191,7 +187,7 @@ class Webhooks:
                 there(endpoints.find(connection, project_id, filters.endpoint_id), "endpoint", "endpoint_id")
             if ids and deliveries.count(connection, project_id, DeliveryFilters(delivery_ids=ids)) < len(ids):
                 raise Problem(404, "not all of these deliveries are there", "delivery_ids")
-            count, keys = deliveries.resend(connection, project_id, filters, now_micros())
+            count, keys = deliveries.resend(connection, project_id, filters, self._folder.clock())
             self._folder.outbox.touch(keys)
             return WebhookResendResponse(count=count)
 
@@ -209,8 +205,15 @@ class Webhooks:
         if len(wanted.description) > most:
             raise Problem(422, f"a description has {most} characters at most", "description")
 
-    async def _changed(self) -> None:
-        await self._folder.write(self._folder.learn_endpoints)
+    def _noticed(self, change: Callable[[Connection], T]) -> Callable[[Connection], T]:
+        """A change of endpoints that the outbox learns with it, whoever still waits for the answer."""
+
+        def job(connection: Connection) -> T:
+            changed = change(connection)
+            self._folder.outbox.load(connection)
+            return changed
+
+        return job
 
 
 def _check_app(connection: Connection, project_id: str, app_id: str) -> None:

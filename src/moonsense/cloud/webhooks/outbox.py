@@ -21,7 +21,8 @@ from moonsense.contract.ids import new_id
 from moonsense.models.data_plane_v2_pb2 import WebhookEventTypes, WebhookPayload
 from moonsense.models.webhooks_v2_pb2 import WebhookEndpoint
 
-_SILENT_AT_ONCE = 200
+SILENT_AT_ONCE = 200
+"""Sessions that are told of in one transaction."""
 
 _WATCH = text(
     "INSERT INTO webhook_watch (session_key, last_received_at) VALUES (:session_key, :now) "
@@ -52,11 +53,15 @@ class Outbox:
         self.woken: Callable[[Iterable[int]], None] = lambda _keys: None
 
     def load(self, connection: Connection) -> None:
-        """Learn who wants what. In the writer's thread, after any change of endpoints."""
+        """Learn who wants what, in the writer's thread, after any change of endpoints.
+
+        Every endpoint is looked at after this commit: it may have been switched on.
+        """
         found: dict[str, list[Subscriber]] = {}
         for target in endpoints.targets(connection):
             if not target.endpoint.disabled:
                 found.setdefault(target.project_id, []).append(_subscriber(target.key, target.endpoint))
+                self.touch([target.key])
         self._subscribers = {project_id: tuple(each) for project_id, each in found.items()}
 
     def touch(self, keys: Iterable[int]) -> None:
@@ -93,15 +98,23 @@ class Outbox:
 
         Rows that were stored before tell nobody anything a second time.
         """
-        subscribers = self._subscribers.get(ref.project_id)
-        if subscribers is None:
+        if ref.project_id not in self._subscribers:
+            return None
+        wanting = self._wanting(ref, WebhookEventTypes.BUNDLE_RECEIVED)
+        if not wanting and not self._wanting(ref, WebhookEventTypes.SESSION_INACTIVE):
             return None
 
         def record(connection: Connection) -> None:
-            self._record_bundles(connection, ref, rows)
+            if wanting:
+                self._record_bundles(connection, ref, rows, wanting)
             self._watch(connection, ref)
 
         return record
+
+    def any_silent(self, connection: Connection, before: int) -> bool:
+        """Whether a watched session has had no bundle since a time."""
+        query = select(webhook_watch.c.session_key).where(webhook_watch.c.last_received_at < before)
+        return connection.execute(query.limit(1)).first() is not None
 
     def silences(self, connection: Connection, before: int) -> int:
         """Tell of watched sessions without a bundle since a time: some of them, and how many."""
@@ -111,7 +124,7 @@ class Outbox:
             .where(webhook_watch.c.last_received_at < before)
             .order_by(webhook_watch.c.last_received_at)
         )
-        refs = [SessionRef(*row) for row in connection.execute(query.limit(_SILENT_AT_ONCE))]
+        refs = [SessionRef(*row) for row in connection.execute(query.limit(SILENT_AT_ONCE))]
         for ref in refs:
             self._record(connection, ref, WebhookEventTypes.SESSION_INACTIVE)
         keys = [ref.key for ref in refs]
@@ -156,11 +169,10 @@ class Outbox:
         )
         self.touch(each.key for each in wanting)
 
-    def _record_bundles(self, connection: Connection, ref: SessionRef, rows: Sequence[LogRow]) -> None:
-        event = WebhookEventTypes.BUNDLE_RECEIVED
-        wanting = self._wanting(ref, event)
-        if not wanting:
-            return
+    def _record_bundles(
+        self, connection: Connection, ref: SessionRef, rows: Sequence[LogRow], wanting: Sequence[Subscriber]
+    ) -> None:
+        event, now = WebhookEventTypes.BUNDLE_RECEIVED, self._clock()
         payload = payload_of(connection, ref.key, event).SerializeToString()
         deliveries.add(
             connection,
@@ -168,7 +180,7 @@ class Outbox:
                 Entry(
                     new_delivery_id(), ref.project_id, each.key, ref.key, event, row.bundle_index,
                     row.payload if row.bundle_index is None and not each.thin else None,
-                    payload, row.received_at,
+                    payload, now,
                 )
                 for row in rows
                 for each in wanting
