@@ -180,6 +180,18 @@ class Project:
         return gone
 
 
+def asking(http: httpx2.Client, kind: str, per_page: int) -> Ask:
+    """Asks for pages of a list: its items, its pagination, and the link to the next."""
+
+    def ask(link: str = "", **params: Any) -> tuple[list[Any], dict[str, int], str]:
+        answer = http.get(link) if link else http.get(f"/v2/{kind}", params={"per_page": per_page, **params})
+        assert answer.status_code == 200, answer.text
+        body = answer.json()
+        return body.get(kind, []), body["pagination"], answer.links.get("next", {}).get("url", "")
+
+    return ask
+
+
 @pytest.mark.parametrize("changing", [False, True], ids=["at rest", "changing"])
 @pytest.mark.parametrize("way", WALKS)
 @pytest.mark.parametrize("seed", range(LISTS))
@@ -196,16 +208,7 @@ def test_each_item_that_stays_is_seen_once(
     seen: Counter[str] = Counter()
     pages = 0
     with httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {project.token}"}) as http:
-
-        def ask(link: str = "", **params: Any) -> tuple[list[Any], dict[str, int], str]:
-            if link:
-                answer = http.get(link)
-            else:
-                answer = http.get(f"/v2/{kind}", params={"per_page": per_page, **params})
-            assert answer.status_code == 200, answer.text
-            body = answer.json()
-            return body.get(kind, []), body["pagination"], answer.links.get("next", {}).get("url", "")
-
+        ask = asking(http, kind, per_page)
         lasting = set(project.there)
         for items in walk(ask):
             pages += 1
@@ -224,3 +227,37 @@ def test_each_item_that_stays_is_seen_once(
     wanted = lasting if kind == "sessions" else {project.there[session] for session in lasting}
     assert {name: seen[name] for name in wanted} == dict.fromkeys(wanted, 1)
     assert max(seen.values()) == 1
+
+
+@pytest.mark.parametrize("walk", [by_total_pages, by_next_page])
+@pytest.mark.parametrize("seed", range(LISTS))
+def test_two_walks_at_once_by_number_miss_nothing(
+    store_and_url: tuple[Store, str], walk: Walk, seed: int
+) -> None:
+    """The cloud cannot tell them apart, so either may get an item twice: see ``cloud/pins.py``."""
+    store, url = store_and_url
+    draw = random.Random(f"{walk.__name__} {seed}")
+    project = Project(store, draw)
+    project.arrive(80)
+    lasting = set(project.there)
+    with httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {project.token}"}) as http:
+        walks = [walk(asking(http, "sessions", 8)) for _ in range(2)]
+        seen: list[set[str]] = [set(), set()]
+        left = 60
+        under_way = [0, 1]
+        while under_way:
+            one = draw.choice(under_way)
+            items = next(walks[one], None)
+            if items is None:
+                under_way.remove(one)
+                continue
+            seen[one].update(item["session_id"] for item in items)
+            if left and draw.random() < 0.3:
+                left -= 1
+                project.arrive(1)
+            for _ in range(draw.randrange(6)):
+                if project.there:
+                    gone = project.vanish()
+                    lasting.discard(gone)
+                    del project.there[gone]
+    assert [lasting - each for each in seen] == [set(), set()]
