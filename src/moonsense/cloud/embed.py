@@ -122,6 +122,8 @@ class EmbeddedCloud:
         runner: _Runner = _Thread() if self._in_process else _Child()
         ready = runner.start(self._settings, mint=self._credentials is None)
         self._runner = runner
+        if networks := self._settings.webhook_allowed_networks:
+            log.info("webhooks of this cloud may go to %s too", ", ".join(networks))
         atexit.register(self.close)
         self._settings = self._settings.model_copy(update={"port": ready.port})
         if ready.credentials is not None:
