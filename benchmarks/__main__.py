@@ -53,7 +53,7 @@ def main() -> None:
             tables += download.measure(FOLDER / "download", count, rounds)
         if options.only in (None, "webhooks"):
             print("webhooks")
-            bundles, sessions = (100, 10) if options.quick else (2_000, 100)
+            bundles, sessions = (100, 10) if options.quick else (2_000, 60)
             tables += webhooks.measure(FOLDER / "webhooks", bundles, sessions)
     finally:
         shutil.rmtree(FOLDER)
