@@ -242,14 +242,14 @@ async def test_a_slow_network_is_waited_for(line: Line) -> None:
 
 async def test_a_drip_ends_with_the_deadline(line: Line) -> None:
     """A byte now and then keeps no call for ever, although none is late."""
-    line.proxy.set([Fault(drip=1, pause=0.3)])
-    async with connect(AsyncClient, line.proxy, timeout=90, deadline=0.4) as client:
+    line.proxy.set([Fault(drip=1, pause=0.1)])
+    async with connect(AsyncClient, line.proxy, timeout=90, deadline=0.15) as client:
         started = time.monotonic()
         assert isinstance(await line.outcome(client), RequestTimeout)
         assert time.monotonic() - started < SOON
 
 
-@pytest.mark.parametrize("options", [{"timeout": 0.2, "tries": 2}, {"timeout": 90, "deadline": 0.4}])
+@pytest.mark.parametrize("options", [{"timeout": 0.1, "tries": 2}, {"timeout": 90, "deadline": 0.15}])
 async def test_a_server_that_never_answers_is_a_timeout(line: Line, options: dict[str, Any]) -> None:
     line.proxy.set([Fault(silent=True)])
     async with connect(AsyncClient, line.proxy, **options) as client:
@@ -266,12 +266,12 @@ async def test_a_server_that_once_did_not_answer_is_got_over(line: Line) -> None
 
 @pytest.mark.parametrize(("status", "kind"), [(429, RateLimitError), (503, ServerError)])
 async def test_a_storm_of_refusals(line: Line, status: int, kind: type[MoonsenseError]) -> None:
-    refusal = Fault(instead=reply({"message": "later"}, status, retry_after="0.1").data)
+    refusal = Fault(instead=reply({"message": "later"}, status, retry_after="0.05").data)
     line.proxy.set([refusal, refusal, WELL])
     async with connect(AsyncClient, line.proxy, tries=3) as client:
         started = time.monotonic()
         assert await line.outcome(client) is None
-        assert time.monotonic() - started >= 0.2
+        assert time.monotonic() - started >= 0.1
         line.proxy.set([refusal])
         error = await line.outcome(client)
     assert isinstance(error, kind)
@@ -280,8 +280,8 @@ async def test_a_storm_of_refusals(line: Line, status: int, kind: type[Moonsense
 
 
 async def test_a_storm_ends_with_the_deadline(line: Line) -> None:
-    line.proxy.set([Fault(instead=reply({}, 503, retry_after="0.2").data)])
-    async with connect(AsyncClient, line.proxy, tries=1_000, deadline=0.5) as client:
+    line.proxy.set([Fault(instead=reply({}, 503, retry_after="0.1").data)])
+    async with connect(AsyncClient, line.proxy, tries=1_000, deadline=0.25) as client:
         started = time.monotonic()
         assert isinstance(await line.outcome(client), (ServerError, RequestTimeout))
         assert time.monotonic() - started < SOON
