@@ -12,16 +12,18 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import httpx2
 import pytest
-from support.deliveries import SECRET, body_of, signed
+from support.deliveries import SECRET
 
+from moonsense.cloud.embed import EmbeddedCloud
 from moonsense.contract import environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -137,6 +139,22 @@ class Terminal:
         assert found, said + (self.folder / "server.log").read_text(encoding="utf-8")
         self.url = found[1]
 
+    @contextmanager
+    def listening(self, line: str) -> Iterator[str]:
+        """Run ``moonsense webhooks listen``; the secret that it prints."""
+        command = shlex.split(line)
+        with subprocess.Popen(
+            command, env=self.environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as process:
+            assert process.stderr is not None
+            try:
+                export = re.compile(rf"export {environment.WEBHOOK_SECRET}=(\S+)\n")
+                yield next(match[1] for told in process.stderr if (match := export.fullmatch(told)))
+                process.send_signal(signal.SIGINT)
+                assert process.wait(timeout=30) == 0
+            finally:
+                process.kill()
+
     def close(self) -> None:
         for server in self.servers:
             server.send_signal(signal.SIGINT)
@@ -156,9 +174,19 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     terminal.close()
 
 
+# In place of listening: one delivery, given by hand.
+GIVE_ONE = f"""
+import sys
+sys.path.append({str(ROOT / "tests")!r})
+from support.deliveries import body_of, signed
+print(receiver.handle(body_of(), signed(body_of(), "msg_1")).text)
+receiver.close()
+"""
+
+
 def test_readme(terminal: Terminal) -> None:
     found = list(blocks(ROOT / "README.md"))
-    assert [block.language for block in found].count("python") == 3
+    assert [block.language for block in found].count("python") == 4
     first = next(block for block in found if block.language == "python")
     recorded = ""
     for block in found:
@@ -166,6 +194,11 @@ def test_readme(terminal: Terminal) -> None:
             said = terminal.python(block, code=1)
             assert environment.SECRET_TOKEN in said
             assert "moonsense cloud serve" in said
+        elif "receiver.serve" in block.text:
+            given = block.text.replace("receiver.serve(port=8091)", GIVE_ONE)
+            assert given != block.text
+            terminal.variables[environment.WEBHOOK_SECRET] = SECRET
+            assert terminal.python(replace(block, text=given)) == "a chunk of s can be read\nhandled\n"
         elif block.language == "python":
             printed = terminal.python(block)
             if printed.startswith("recorded"):
@@ -215,18 +248,23 @@ def test_programs_that_need_a_cloud(name: str, terminal: Terminal, cloud) -> Non
 
 def test_webhooks(terminal: Terminal) -> None:
     """A script that listens, an application, a handler in a transaction, and signing by hand."""
-    script, application, transaction, by_hand = (
-        block for block in blocks(ROOT / "docs" / "webhooks.md") if block.language == "python"
-    )
+    found = list(blocks(ROOT / "docs" / "webhooks.md"))
+    script, application, transaction, by_hand = (block for block in found if block.language == "python")
+    listen, trigger = (block.text.strip() for block in found if block.language == "sh")
+    with EmbeddedCloud(terminal.folder / "data") as cloud, socket.create_server(("127.0.0.1", 0)) as free:
+        terminal.variables |= cloud.environment
+        port = str(free.getsockname()[1])
+        free.close()
+        with terminal.listening(listen.replace("8091", port)) as secret:
+            terminal.variables[environment.WEBHOOK_SECRET] = secret
+            program = terminal.folder / "script.py"
+            program.write_text(script.text.replace("8091", port), encoding="utf-8")
+            terminal.serve([sys.executable, "-W", "error", str(program)], "listening on ")
+            assert "delivered" in terminal.shell(trigger)
+            assert terminal.servers[0].stdout is not None
+            said = terminal.servers[0].stdout.readline()
+            assert re.fullmatch(r"a chunk of \w+ can be read\n", said)
     terminal.variables[environment.WEBHOOK_SECRET] = SECRET
-    program = terminal.folder / "script.py"
-    program.write_text(script.text.replace("port=8091", "port=0"), encoding="utf-8")
-    terminal.serve([sys.executable, "-W", "error", str(program)], "listening on ")
-    for _ in range(2):
-        answer = httpx2.post(terminal.url, content=body_of(), headers=signed(body_of(), "msg_1"))
-        assert answer.status_code == 200
-    assert terminal.servers[0].stdout is not None
-    assert terminal.servers[0].stdout.readline() == "a chunk of s can be read\n"
     given = "from support.deliveries import body_of, signed\n"
     terminal.variables["PYTHONPATH"] = str(ROOT / "tests")
     post = """

@@ -12,10 +12,14 @@ import httpx2
 import pytest
 from support.deliveries import SECRET, signed
 
+from moonsense.client import Client
+from moonsense.cloud.embed import EmbeddedCloud
 from moonsense.codec import json
 from moonsense.contract import environment
 from moonsense.models.bundle_v2_pb2 import Bundle, Pointer, SealedBundle
 from moonsense.models.data_plane_v2_pb2 import BUNDLE_RECEIVED, WebhookPayload
+from moonsense.models.data_plane_v2_sdk_pb2 import Session
+from moonsense.models.webhooks_v2_pb2 import WebhookEndpoint
 
 EXAMPLE = Path(__file__).resolve().parent.parent.parent / "examples" / "webhook_example.py"
 
@@ -78,3 +82,28 @@ def test_a_gesture_over_two_bundles_in_any_order(tmp_path: Path) -> None:
             "s gesture 2: 1 events, pressure 1.00 on average and 1.00 at most, size 0.200 at most",
             "s gesture 1: 3 events, pressure 0.40 on average and 0.60 at most, size 0.120 at most",
         ]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is sent otherwise there")
+def test_a_gesture_that_a_real_cloud_tells_of(tmp_path: Path) -> None:
+    with (
+        EmbeddedCloud(tmp_path / "data") as cloud,
+        Client(cloud.secret_token, cloud.root_domain, "http", "") as client,
+        Client(cloud.public_token, cloud.root_domain, "http", "") as recording,
+    ):
+        # Nothing listens there yet; the secret is needed before anything can.
+        wanted = WebhookEndpoint(url="http://127.0.0.1:1/", events=[BUNDLE_RECEIVED])
+        made = client.create_webhook_endpoint(wanted)
+        with running(tmp_path, made.secret) as (process, url):
+            made.endpoint.url = url
+            client.update_webhook_endpoint(made.endpoint)
+            session_id = recording.create_session(Session()).session_id
+            recording.send_bundles(session_id, BUNDLES)
+            assert process.stdout is not None
+            last: dict[str, str] = {}
+            while "3 events" not in last.get("1", "") or "2" not in last:
+                session, _, gesture = process.stdout.readline().partition(" gesture ")
+                assert session == session_id
+                number, _, measured = gesture.partition(": ")
+                last[number] = measured
+            assert last["1"] == ("3 events, pressure 0.40 on average and 0.60 at most, size 0.120 at most\n")

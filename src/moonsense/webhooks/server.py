@@ -6,19 +6,29 @@ import logging
 import socket
 import socketserver
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
 from moonsense.webhooks.answers import Answer, refusal
 
-if TYPE_CHECKING:
-    from moonsense.webhooks.receiver import WebhookReceiver
-
-__all__ = ["WebhookServer"]
+__all__ = ["Taker", "WebhookServer"]
 
 logger = logging.getLogger("moonsense.webhooks")
 
 _IDLE_SECONDS = 30.0  # of a connection that says nothing, or of a body that does not come
+
+
+class Taker(Protocol):
+    """What deliveries are handed to; a ``WebhookReceiver`` is one."""
+
+    max_body_bytes: int
+
+    def handle(self, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Answer a delivery. Header names are in lower case; called in many threads."""
+
+    def close(self) -> None:
+        """There is nothing more to come."""
 
 
 class WebhookServer:
@@ -28,7 +38,7 @@ class WebhookServer:
         url: where deliveries are taken, such as ``http://127.0.0.1:8091/``; known inside.
     """
 
-    def __init__(self, receiver: WebhookReceiver, host: str, port: int) -> None:
+    def __init__(self, receiver: Taker, host: str, port: int) -> None:
         self._receiver = receiver
         self._address = (host, port)
         self._server: _Server | None = None
@@ -72,7 +82,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = False  # server_close waits for the handlers
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], receiver: WebhookReceiver) -> None:
+    def __init__(self, address: tuple[str, int], receiver: Taker) -> None:
         self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.receiver = receiver
         self._open: set[socket.socket] = set()

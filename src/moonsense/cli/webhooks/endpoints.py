@@ -254,16 +254,16 @@ def send_test(
 
     with Client() as client:
         made = client.test_webhook_endpoint(endpoint, event.value, session_id=session)
-        tried = _first_try(client, made)
+        tried = first_try(client, made)
     if json:
         show_json(tried)
     else:
         show_delivery(tried)
-    if not _delivered(tried):
+    if not delivered(tried):
         raise typer.Exit(1)
 
 
-def _first_try(client: Client, made: WebhookDelivery) -> WebhookDelivery:
+def first_try(client: Client, made: WebhookDelivery) -> WebhookDelivery:
     """A delivery once it was tried, or as it is when that takes too long."""
     deadline = time.monotonic() + _TEST_SECONDS
     while True:
@@ -273,7 +273,8 @@ def _first_try(client: Client, made: WebhookDelivery) -> WebhookDelivery:
         time.sleep(_POLL_SECONDS)
 
 
-def _delivered(delivery: WebhookDelivery) -> bool:
+def delivered(delivery: WebhookDelivery) -> bool:
+    """Whether the endpoint took it."""
     return delivery.state == delivery.DELIVERED
 
 
