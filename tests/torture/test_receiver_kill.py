@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -109,7 +111,7 @@ def end(process: subprocess.Popen[str], number: int) -> int:
     return code
 
 
-def test_kills_while_webhooks_are_received(tmp_path: Path) -> None:
+def test_kills_while_webhooks_are_received(tmp_path: Path, eventually: Callable[..., Any]) -> None:
     rng = random.Random(f"receiver kills {SEED}")
     senders = [Sender(number) for number in range(4)]
     process, url = start(tmp_path)
@@ -118,7 +120,9 @@ def test_kills_while_webhooks_are_received(tmp_path: Path) -> None:
         sender.start()
     try:
         for _ in range(KILLS):
-            time.sleep(rng.uniform(0.02, 0.5))  # the moment of the kill
+            before = sum(len(sender.taken) for sender in senders)
+            eventually(lambda before=before: sum(len(sender.taken) for sender in senders) > before)
+            time.sleep(rng.uniform(0, 0.1))  # any moment of what goes on now
             end(process, signal.SIGKILL)
             process, url = start(tmp_path)
             for sender in senders:
@@ -137,4 +141,4 @@ def test_kills_while_webhooks_are_received(tmp_path: Path) -> None:
     print(f"{KILLS} kills, {len(taken)} deliveries")
     assert sorted(name for (name,) in effects) == taken
     assert set((tmp_path / "calls.txt").read_text().split()) == set(taken)
-    assert len(taken) > 2 * KILLS
+    assert len(taken) >= KILLS
