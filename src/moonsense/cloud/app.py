@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
-import os
-import re
 import time
 
 from starlette.requests import ClientDisconnect
@@ -13,21 +9,14 @@ from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
 from moonsense.cloud.auth import Authenticator, check_scope
+from moonsense.cloud.direct import Direct
+from moonsense.cloud.journal import REQUEST_ID, Journal
 from moonsense.cloud.requests import ANONYMOUS, Request, check_ids, join_headers
-from moonsense.cloud.responses import problem_response
 from moonsense.cloud.routes import handlers
 from moonsense.cloud.routing import Endpoint, Table
 from moonsense.cloud.settings import Settings
 from moonsense.cloud.store import Store
 from moonsense.cloud.traffic import Traffic
-from moonsense.contract import headers as names
-from moonsense.contract.problems import Problem
-
-log = logging.getLogger(__name__)
-access = logging.getLogger("moonsense.cloud.access")
-
-_REQUEST_ID = names.REQUEST_ID.lower().encode()
-_PLAIN_ID = re.compile(rb"[A-Za-z0-9._:-]{1,64}\Z")
 
 _UNKNOWN = "unknown"
 
@@ -37,63 +26,46 @@ class CloudApp:
 
     Everything that is the same for all routes is here, once: the request id,
     who it is from and whether they may, and how errors are answered.
+
+    ``direct`` takes recorded bundles without an ASGI call, for a server that can.
     """
 
     def __init__(self, settings: Settings, store: Store) -> None:
-        self._traffic = Traffic()
-        self._run = os.urandom(6).hex().encode()
-        self._requests = itertools.count(1)
-        self._table = Table(handlers(store, settings, self._traffic))
+        traffic = Traffic()
+        self._journal = Journal(traffic, access_log=settings.access_log)
+        self._table = Table(handlers(store, settings, traffic))
         self._authenticator = Authenticator(store.access.token, settings.token_cache_seconds)
-        self._access_log = settings.access_log
-
-    def _new_id(self) -> bytes:
-        """A request id: of this run, and counted. Asking the system for random bytes takes longer."""
-        return b"%b-%x" % (self._run, next(self._requests))
+        self.direct = Direct(store, self._authenticator, self._journal)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         if scope["type"] != "http":
             raise RuntimeError(f"the cloud speaks HTTP only, not {scope['type']}")
         started = time.perf_counter()
-        path = scope["raw_path"].decode("ascii")  # as sent: unquoted, it could break a log's line
         headers = join_headers(scope["headers"])
-        request_id = headers.get(_REQUEST_ID, b"")
-        if not _PLAIN_ID.match(request_id):
-            request_id = self._new_id()
+        request_id = self._journal.request_id(headers)
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (_REQUEST_ID, request_id)]
+                message["headers"] = [*message["headers"], (REQUEST_ID, request_id)]
             await send(message)
 
         endpoint: Endpoint | None = None
         try:
             endpoint, ids = self._table.find(scope["method"], scope["raw_path"])
             response = await self._answer(endpoint, ids, headers, scope, receive)
-        except Problem as problem:
-            response = problem_response(problem)
         except ClientDisconnect:
             return
-        except Exception:
-            log.exception("request %s failed: %s %s", request_id.decode(), scope["method"], path)
-            response = problem_response(
-                Problem(500, f"the cloud failed; its log has why, under the request {request_id.decode()}")
-            )
+        except Exception as error:  # noqa: BLE001 - answered, and logged when it is not one of ours
+            response = self._journal.failed(error, request_id, scope)
         try:
             await response(scope, receive, send_with_id)
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged
             # The answer has begun, so it cannot become an error. Leaving it
             # unfinished makes the server cut the connection, which the client sees.
-            log.exception("request %s broke off: %s %s", request_id.decode(), scope["method"], path)
+            self._journal.broke_off(request_id, scope)
         route = endpoint.route.name if endpoint is not None else _UNKNOWN
-        seconds = time.perf_counter() - started
-        self._traffic.answered(route, response.status_code, seconds)
-        if self._access_log:
-            access.info(
-                "%s %s %s %d %.1f ms",
-                request_id.decode(), scope["method"], path, response.status_code, seconds * 1000,
-            )  # fmt: skip
+        self._journal.answered(route, response.status_code, started, request_id, scope)
 
     async def _answer(
         self,

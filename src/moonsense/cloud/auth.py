@@ -105,15 +105,13 @@ class Authenticator:
 
         A token that is not known is not remembered, so that a new one works at once.
         """
-        scheme, _, token = authorization.partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token:
+        token = _bearer(authorization)
+        if not token:
             raise Problem(401, "there is no token; send it as 'Authorization: Bearer <token>'")
         key = digest(token)
-        now = self._clock()
-        known = self._known.get(key)
-        if known is not None and now < known[0]:
-            return known[1]
+        known = self._recall(key)
+        if known is not None:
+            return known
         if not is_wellformed(token):
             raise Problem(401, "this is no token of this cloud: is it whole, and for this host?")
         principal = await self._lookup(key)
@@ -122,8 +120,22 @@ class Authenticator:
             raise Problem(401, "the token is not known, or was revoked")
         if len(self._known) >= _MOST_KNOWN:
             self._known.clear()
-        self._known[key] = (now + self._seconds, principal)
+        self._known[key] = (self._clock() + self._seconds, principal)
         return principal
+
+    def remembered(self, authorization: str) -> Principal | None:
+        """Who a header stands for, as far as that is known without asking the catalog."""
+        return self._recall(digest(_bearer(authorization)))
+
+    def _recall(self, key: bytes) -> Principal | None:
+        known = self._known.get(key)
+        return known[1] if known is not None and self._clock() < known[0] else None
+
+
+def _bearer(authorization: str) -> str:
+    """The token of a header; empty when there is none."""
+    scheme, _, token = authorization.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def check_scope(principal: Principal, scopes: tuple[Scope, ...]) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+from functools import partial
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.responses import Response
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+from moonsense.cloud.direct import Direct, Headers
+from moonsense.cloud.journal import REQUEST_ID
 from moonsense.cloud.responses import problem_response
 from moonsense.contract import headers
 from moonsense.contract.problems import Problem
@@ -81,11 +85,63 @@ class Gathering(asyncio.Transport):
 
 
 class Protocol(HttpToolsProtocol):
-    """uvicorn's protocol; what is no HTTP is answered with our error body instead of plain text."""
+    """uvicorn's protocol, with recorded bundles handed straight to the cloud.
+
+    What is no HTTP is answered with our error body instead of plain text.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # Behind trusted proxies there is a layer around the application that
+        # finds out who the sender is: nothing may go past it.
+        self._direct: Direct | None = getattr(self.app, "direct", None)
+        self._incoming: tuple[RequestResponseCycle, Headers] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, with a transport that gathers."""
         super().connection_made(Gathering(transport))
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Answer a request whose head is there: its body may be, or may be still to come."""
+        if self._direct is not None and app is self.app:
+            headers = self._direct.concerns(cycle.scope)
+            if headers is not None:
+                if cycle.more_body:
+                    self._incoming = cycle, headers
+                else:
+                    self._record(cycle, headers)
+                return
+        super()._start_asgi_task(cycle, app)
+
+    def on_message_complete(self) -> None:
+        """Go on where a body was waited for."""
+        super().on_message_complete()
+        if self._incoming is not None:
+            incoming, self._incoming = self._incoming, None
+            self._record(*incoming)
+
+    def _record(self, cycle: RequestResponseCycle, headers: Headers) -> None:
+        assert self._direct is not None
+        begun = not self.flow.write_paused and self._direct.begin(
+            cycle.scope, headers, bytes(cycle.body), partial(self._answer, cycle)
+        )
+        if not begun:
+            super()._start_asgi_task(cycle, self.app)
+
+    def _answer(self, cycle: RequestResponseCycle, response: Response, request_id: bytes) -> None:
+        """Send a whole response, as the cycle would."""
+        if cycle.disconnected:
+            return
+        cycle.response_started = cycle.response_complete = True
+        lines = [STATUS_LINE[response.status_code]]
+        for name, value in (*cycle.default_headers, *response.raw_headers, (REQUEST_ID, request_id)):
+            lines += (name, b": ", value, b"\r\n")
+        lines.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        lines.append(bytes(response.body))
+        self.transport.write(b"".join(lines))
+        if not cycle.keep_alive:
+            self.transport.close()
+        cycle.on_response()
 
     def send_400_response(self, msg: str) -> None:
         """Answer and close; there is no telling where a next request would begin."""

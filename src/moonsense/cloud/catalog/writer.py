@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -32,15 +33,20 @@ T = TypeVar("T")
 _GROUP_ROWS = 4096
 
 
-@dataclass
+Done = Callable[[Any, BaseException | None], None]
+"""Told what became of something written: what it gave, or why it failed."""
+
+
+@dataclass(slots=True)
 class _Work:
-    """Something to write, and who waits for it: a future of an event loop or of a thread."""
+    """Something to write, and who is told: in the event loop's thread, or else in the writer's."""
 
     job: Callable[[Connection], Any] | None
     rows: Sequence[LogRow]
-    waiter: Future[Any] | asyncio.Future[Any]
+    loop: asyncio.AbstractEventLoop | None
+    done: Done
     outcome: Any = None
-    error: BaseException | None = field(default=None)
+    error: BaseException | None = None
 
 
 class Writer:
@@ -97,10 +103,14 @@ class Writer:
         """Log rows committed so far."""
         return self._rows
 
+    def has_room(self, rows: int) -> bool:
+        """Whether so many rows may be handed in now."""
+        return self._waiting + rows <= self._capacity
+
     async def append(self, rows: Sequence[LogRow], job: Callable[[Connection], None] | None = None) -> None:
         """Store bundles; returns when the disk has them. Problem 503 when too many wait, 404 when
         their session was deleted meanwhile. ``job`` is done in the same transaction."""
-        if self._waiting + len(rows) > self._capacity:
+        if not self.has_room(len(rows)):
             raise Problem(503, "the cloud is busy storing what came before; try again", retry_after=1)
         await self._hand_in(job, rows)
 
@@ -112,14 +122,17 @@ class Writer:
     def do_now(self, job: Callable[[Connection], T]) -> T:
         """As ``do``, for a thread that is not an event loop's."""
         future: Future[T] = Future()
-        self._put([_Work(job, (), future)])
+        self._put([_Work(job, (), None, functools.partial(_fulfil, future))])
         return future.result()
 
-    def _hand_in(
-        self, job: Callable[[Connection], Any] | None, rows: Sequence[LogRow]
-    ) -> asyncio.Future[Any]:
-        loop = asyncio.get_running_loop()
-        future = loop.create_future()
+    def begin(self, rows: Sequence[LogRow], loop: asyncio.AbstractEventLoop, done: Done) -> None:
+        """Store bundles as ``append`` does; ``done`` is called in the loop when the disk has them.
+
+        For a caller in the loop's thread that has no task of its own, and has asked ``has_room``.
+        """
+        self._add(_Work(None, rows, loop, done), loop)
+
+    def _add(self, work: _Work, loop: asyncio.AbstractEventLoop) -> None:
         batch = self._batches.get(loop)
         if batch is None:
             # The requests that an event loop found ready together are passed on
@@ -127,7 +140,14 @@ class Writer:
             # and let the rest wait for the next.
             batch = self._batches[loop] = []
             loop.call_soon(self._pass_on, loop)
-        batch.append(_Work(job, rows, future))
+        batch.append(work)
+
+    def _hand_in(
+        self, job: Callable[[Connection], Any] | None, rows: Sequence[LogRow]
+    ) -> asyncio.Future[Any]:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        self._add(_Work(job, rows, loop, functools.partial(_fulfil, future)), loop)
         return future
 
     def _pass_on(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -255,13 +275,10 @@ def _answer(group: list[_Work]) -> None:
     """Tell everybody; each event loop is woken once, not once a request."""
     loops: dict[asyncio.AbstractEventLoop, list[_Work]] = {}
     for work in group:
-        if isinstance(work.waiter, Future):
-            if work.error is not None:
-                work.waiter.set_exception(work.error)
-            else:
-                work.waiter.set_result(work.outcome)
+        if work.loop is None:
+            work.done(work.outcome, work.error)
         else:
-            loops.setdefault(work.waiter.get_loop(), []).append(work)
+            loops.setdefault(work.loop, []).append(work)
     for loop, works in loops.items():
         # A loop that is closed has nobody left who waits.
         with contextlib.suppress(RuntimeError):
@@ -270,9 +287,17 @@ def _answer(group: list[_Work]) -> None:
 
 def _settle(works: list[_Work]) -> None:
     for work in works:
-        if work.waiter.done():
-            continue
-        if work.error is not None:
-            work.waiter.set_exception(work.error)
-        else:
-            work.waiter.set_result(work.outcome)
+        try:
+            work.done(work.outcome, work.error)
+        except Exception:
+            # One that cannot be told must not keep the others waiting.
+            log.exception("the end of a write could not be told")
+
+
+def _fulfil(future: Future[Any] | asyncio.Future[Any], outcome: Any, error: BaseException | None) -> None:
+    if future.done():  # nobody waits any more
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(outcome)

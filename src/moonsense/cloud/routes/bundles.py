@@ -29,7 +29,7 @@ class Bundles:
         """POST /v2/bundles; answered when the disk has them."""
         wanted = await request.message(BundleCreateRequest, self._limit)
         answer = await self._store.bundles.add(request.who, wanted, remote_ip=request.remote_ip)
-        return _acknowledgement(request.chosen(), answer.error_count, answer.success_count)
+        return acknowledgement(request.chosen(), answer.success_count)
 
     async def read(self, request: Request) -> Response:
         """GET /v2/sessions/{session_id}/bundles"""
@@ -51,7 +51,6 @@ class Bundles:
 
 
 @lru_cache(maxsize=4096)
-def _acknowledgement(media_type: str, errors: int, successes: int) -> Response:
+def acknowledgement(media_type: str, bundles: int) -> Response:
     """The answer to recorded bundles; there are few different ones, and many of each."""
-    answer = BundleCreateResponse(error_count=errors, success_count=successes)
-    return Response(encode(answer, media_type), media_type=media_type)
+    return Response(encode(BundleCreateResponse(success_count=bundles), media_type), media_type=media_type)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from moonsense.cloud import bodies
 from moonsense.cloud.catalog import chunks, log, sessions
+from moonsense.cloud.catalog.writer import Done
 from moonsense.cloud.ingest import rows_of
 from moonsense.cloud.records import Page, Principal, Snapshot, StoredChunk
 from moonsense.cloud.store.folder import Folder, of_project, there
@@ -50,10 +51,48 @@ class Bundles:
                 received, self._folder.outbox.bundles_received(session, received)
             )
         except Problem as problem:
-            if problem.status == 404:
-                self._folder.forget_session(request.session_id)
+            self._failed(request.session_id, problem)
             raise
         return BundleCreateResponse(success_count=len(request.bundles))
+
+    def begin(
+        self,
+        who: Principal,
+        request: BundleCreateRequest,
+        loop: asyncio.AbstractEventLoop,
+        done: Done,
+        *,
+        remote_ip: str,
+    ) -> bool:
+        """Store bundles as ``add`` does, for a caller in the loop's thread that has no task to wait in.
+
+        ``done`` is called in the loop when the disk has them, or with the error.
+        False, and nothing is done, when there is more to it than handing them
+        to the writer: a session to look up, a limit that is passed.
+        """
+        session = self._folder.known_session(who.project_id, request.session_id)
+        if session is None or len(request.bundles) > min(self._most, _MANY_BUNDLES):
+            return False
+        writer = self._folder.writer
+        if not writer.has_room(len(request.bundles)):
+            return False
+        try:
+            rows = rows_of(request, session, who, remote_ip=remote_ip, max_items=self._most_items)
+        except Problem:
+            return False
+
+        def stored(outcome: None, error: BaseException | None) -> None:
+            if error is not None:
+                self._failed(request.session_id, error)
+            done(outcome, error)
+
+        writer.begin(rows, loop, stored)
+        return True
+
+    def _failed(self, session_id: str, error: BaseException) -> None:
+        """Look a session up anew when the writer did not find it."""
+        if isinstance(error, Problem) and error.status == 404:
+            self._folder.forget_session(session_id)
 
     async def chunks(self, project_id: str, session_id: str, *, offset: int, limit: int) -> Page[Chunk]:
         """A part of a session's chunks, oldest first."""

@@ -131,6 +131,11 @@ class Folder:
                     self._known.popitem(last=False)
         return of_project(known, project_id)
 
+    def known_session(self, project_id: str, session_id: str) -> SessionRef | None:
+        """A session of a project when it is remembered."""
+        known = self._known.get(session_id)
+        return known if known is not None and known.project_id == project_id else None
+
     def forget_session(self, session_id: str) -> None:
         """Look a session up anew next time: it was deleted."""
         self._known.pop(session_id, None)
