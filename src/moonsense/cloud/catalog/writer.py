@@ -125,12 +125,18 @@ class Writer:
         self._put([_Work(job, (), None, functools.partial(_fulfil, future))])
         return future.result()
 
-    def begin(self, rows: Sequence[LogRow], loop: asyncio.AbstractEventLoop, done: Done) -> None:
+    def begin(
+        self,
+        rows: Sequence[LogRow],
+        job: Callable[[Connection], None] | None,
+        loop: asyncio.AbstractEventLoop,
+        done: Done,
+    ) -> None:
         """Store bundles as ``append`` does; ``done`` is called in the loop when the disk has them.
 
         For a caller in the loop's thread that has no task of its own, and has asked ``has_room``.
         """
-        self._add(_Work(None, rows, loop, done), loop)
+        self._add(_Work(job, rows, loop, done), loop)
 
     def _add(self, work: _Work, loop: asyncio.AbstractEventLoop) -> None:
         batch = self._batches.get(loop)

@@ -86,7 +86,7 @@ class Bundles:
                 self._failed(request.session_id, error)
             done(outcome, error)
 
-        writer.begin(rows, loop, stored)
+        writer.begin(rows, self._folder.outbox.bundles_received(session, rows), loop, stored)
         return True
 
     def _failed(self, session_id: str, error: BaseException) -> None:
