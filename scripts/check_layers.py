@@ -24,6 +24,7 @@ LEVELS: dict[str, int] = {
     "models": 0,
     "reflection": 0,
     "contract": 1,
+    "locking": 1,
     "clock": 2,
     "codec": 2,
     "download": 3,  # works on any client that it is given, so a client can offer it

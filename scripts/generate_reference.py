@@ -15,6 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from moonsense.client import Client, RawResponse, SessionReport, Timeout
+from moonsense.consumer import (
+    Consumer,
+    ConsumerStatus,
+    DeadLetter,
+    FileCheckpoints,
+    PostgresCheckpoints,
+    Result,
+    SqliteCheckpoints,
+)
 from moonsense.contract.platforms import Platform
 from moonsense.download import Download, DownloadAllSessions, DownloadReport, Progress, VerifyReport
 from moonsense.recorder import Recorder
@@ -45,6 +54,13 @@ OTHERS: tuple[tuple[str, type], ...] = (
     ("moonsense.recorder.Recorder", Recorder),
     ("moonsense.webhooks.WebhookReceiver", WebhookReceiver),
     ("moonsense.webhooks.Answer", Answer),
+    ("moonsense.consumer.Consumer", Consumer),
+    ("moonsense.consumer.Result", Result),
+    ("moonsense.consumer.ConsumerStatus", ConsumerStatus),
+    ("moonsense.consumer.DeadLetter", DeadLetter),
+    ("moonsense.consumer.SqliteCheckpoints", SqliteCheckpoints),
+    ("moonsense.consumer.PostgresCheckpoints", PostgresCheckpoints),
+    ("moonsense.consumer.FileCheckpoints", FileCheckpoints),
     ("moonsense.Platform", Platform),
 )
 
@@ -91,7 +107,7 @@ def members(cls: type, names: Any) -> Iterator[str]:
         if isinstance(value, property):
             yield f"### `{name}`\n"
             yield text_of(value)
-        elif inspect.isfunction(value):
+        elif inspect.isfunction(value) and value.__doc__:  # without: as in the class above
             yield from function(cls.__name__ if name == "__init__" else name, value)
 
 

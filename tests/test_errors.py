@@ -38,7 +38,8 @@ def example(cls: type[BaseException]) -> errors.MoonsenseError:
         return cls("not sent", session_id="abc", unsent=[Bundle(index=1), Bundle(index=2)])
     if issubclass(cls, errors.DownloadError):
         return cls({}, 3)
-    assert cls in (errors.MoonsenseError, errors.ConfigurationError)
+    plain = (errors.MoonsenseError, errors.ConfigurationError, errors.CheckpointError, errors.LeaseLostError)
+    assert cls in plain
     return cls("wrong")
 
 

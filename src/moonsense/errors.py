@@ -22,6 +22,8 @@
     │   ├── IncompleteError         the end is missing
     │   └── SignatureError          a webhook is not from whoever knows the secret, or is too old
     ├── RecordingError              bundles that could not be sent; they are kept on it
+    ├── CheckpointError             a consumer's checkpoints cannot be read or written
+    │   └── LeaseLostError          another consumer has the session by now
     └── DownloadError               sessions that could not be downloaded; each one's error is on it
 
 Errors survive pickling, so they cross process borders whole, and none of
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationError",
     "BadRequestError",
+    "CheckpointError",
     "ConfigurationError",
     "ConflictError",
     "ConnectionFailed",
@@ -47,6 +50,7 @@ __all__ = [
     "DownloadError",
     "IncompleteError",
     "IntegrityError",
+    "LeaseLostError",
     "MissingExtraError",
     "MoonsenseError",
     "NotFoundError",
@@ -296,6 +300,14 @@ class RecordingError(MoonsenseError):
         super().__init__(message)
         self.session_id = session_id
         self.unsent = list(unsent)
+
+
+class CheckpointError(MoonsenseError):
+    """The store of a consumer's checkpoints cannot be used."""
+
+
+class LeaseLostError(CheckpointError):
+    """Another consumer took over the session; what was done of the chunk is not committed."""
 
 
 class DownloadError(MoonsenseError):

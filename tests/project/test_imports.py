@@ -39,6 +39,7 @@ ABSENT = {
     "moonsense.contract.routes": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
     "moonsense.client": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
     "moonsense.recorder": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
+    "moonsense.consumer": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE | {"psycopg"},
     "moonsense.webhooks": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
     "moonsense.cli": HTTP_CLIENT | SERVER | TABLES,
     "moonsense.clock": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from moonsense.cli import account, cards, chunks, cloud, download, sessions
+from moonsense.cli import account, cards, chunks, cloud, consumer, download, sessions
 from moonsense.cli.demo import command as demo
 from moonsense.cli.errors import EXIT_CODES, report
 from moonsense.cli.webhooks import group as webhooks
@@ -49,6 +49,7 @@ app.add_typer(sessions.app, name="sessions")
 app.add_typer(chunks.app, name="chunks")
 app.add_typer(cards.app, name="cards")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(consumer.app, name="consumer")
 app.add_typer(cloud.app, name="cloud")
 
 

@@ -76,6 +76,8 @@ ADVICE: dict[type[errors.MoonsenseError], Advice] = {
     errors.DataError: Advice(7, "again"),
     errors.RecordingError: Advice(1, "again: nothing that was acknowledged is lost"),
     errors.DownloadError: Advice(1, "again: what is complete is not downloaded twice"),
+    errors.LeaseLostError: Advice(1, "again"),
+    errors.CheckpointError: Advice(1, "moonsense consumer status --help, which says how to name checkpoints"),
     errors.MoonsenseError: Advice(1, "the command again with moonsense --debug"),
 }
 
