@@ -74,6 +74,9 @@ def run(
     parallel: Annotated[int, typer.Option(min=1, help="Sessions at the same time.")] = 4,
     tries: Annotated[int, typer.Option(min=1, help="How often a chunk is tried before it is given up.")] = 5,
     poll: Annotated[float, typer.Option(help="Seconds between two looks for new data.")] = 10.0,
+    lease: Annotated[
+        float, typer.Option(help="Seconds until another process takes over from one that stands still.")
+    ] = 30.0,
     once: Annotated[bool, typer.Option("--once", help="Process what is there, and end.")] = False,
 ) -> None:
     """Call a function for every chunk of every session, until Ctrl-C or SIGTERM.
@@ -100,6 +103,7 @@ def run(
             parallel=parallel,
             tries=tries,
             poll=poll,
+            lease=lease,
         )
         result = consumer.run(function, once=once)
     note(f"{result.done} chunks done, {result.failed} tries failed, {result.dead} chunks given up")

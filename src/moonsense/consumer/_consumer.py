@@ -353,7 +353,15 @@ def _signals(run: Run) -> Iterator[None]:
     def stop(number: int, _frame: object) -> None:
         received.append(number)
         # In a thread: the one that is interrupted here may hold the very locks.
-        threading.Thread(target=run.stop if len(received) == 1 else run.abandon, daemon=True).start()
+        threading.Thread(target=obey, args=(number, len(received) > 1), daemon=True).start()
+
+    def obey(number: int, again: bool) -> None:
+        what = "what is under way is abandoned" if again else "no other chunk is begun"
+        logger.info("%s: %s", signal.Signals(number).name, what)
+        if again:
+            run.abandon()
+        else:
+            run.stop()
 
     before = {number: signal.signal(number, stop) for number in _SIGNALS}
     try:
@@ -361,5 +369,3 @@ def _signals(run: Run) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        if received:
-            logger.info("stopped by %s", signal.Signals(received[0]).name)

@@ -43,10 +43,16 @@ class PostgresCheckpoints(SqlCheckpoints):
             CheckpointError: there is no connection, or there are no tables.
         """
         self._conninfo = conninfo
+        try:
+            _driver().conninfo.conninfo_to_dict(conninfo)
+        except _driver().ProgrammingError:
+            # Without its words: they may repeat a password.
+            raise CheckpointError(
+                "the address of the checkpoints is none of PostgreSQL: postgresql://USER@HOST/NAME"
+            ) from None
         self._idle: list[psycopg.Connection] = []
         self._lock = threading.Lock()
         self._closed = False
-        _driver()
         with self._mapped(), self._borrowed() as connection:
             if not create:
                 row = connection.execute("SELECT to_regclass('moonsense_consumer_schema')").fetchone()
