@@ -2,7 +2,8 @@
 
 One table a sensor, with a schema that is the same for every source. ``read``
 gives whole tables, ``batches`` streams what does not fit into memory,
-``schema`` and ``sensors`` say what there is. Needs the extra ``frames``.
+``schema`` and ``sensors`` say what there is, ``align`` and ``resample`` bring
+sensors together. Needs the extra ``frames``.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ for _needed in ("pyarrow", "pandas", "polars"):
     if find_spec(_needed) is None:
         raise MissingExtraError("moonsense.frames", "frames")
 
-from moonsense.frames._frame import Frame  # noqa: E402 (what is missing is said first)
+# What is missing is said before anything needs it.
+from moonsense.frames._align import align  # noqa: E402
+from moonsense.frames._frame import Frame  # noqa: E402
 from moonsense.frames._read import batches, read, schema, sensors  # noqa: E402
+from moonsense.frames._resample import resample  # noqa: E402
 
-__all__ = ["Frame", "batches", "read", "schema", "sensors"]
+__all__ = ["Frame", "align", "batches", "read", "resample", "schema", "sensors"]

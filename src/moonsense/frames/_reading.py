@@ -67,10 +67,10 @@ class Reading:
         session_ids: list[str] = []
         lists: list[Lists] = []
         for text in texts:
-            for line in text.lines:
-                if not line or line.isspace():
+            for start, end in _lines(text.data):
+                rest, found = outline(text.data, start, end, self._cut, self._kept)
+                if not rest or rest.isspace():
                     continue
-                rest, found = outline(line, self._cut, self._kept)
                 try:
                     one = json.parse(rest, SealedBundle)
                 except DecodeError:
@@ -101,7 +101,7 @@ class Reading:
             return None
         lengths, columns = read
         counts = np.zeros(len(lists), dtype=np.int64)
-        counts[having] = lengths.to_numpy()
+        counts[having] = lengths
         values = {column.name: array for column, array in zip(selection.columns, columns, strict=True)}
         return rows(selection, bundles, parents(counts), values)
 
@@ -109,7 +109,7 @@ class Reading:
         """What is whole before a fault, then the fault."""
         parser = NdjsonParser(SealedBundle, where=text.where)
         parser.line = text.line
-        yield self._of_messages(parser.feed(b"\n".join(text.lines)), text.session_id)
+        yield self._of_messages(parser.feed(text.data), text.session_id)
         yield self._of_messages(parser.close(), text.session_id)
 
     def _of_messages(self, sealed: Sequence[SealedBundle], session_id: str) -> Batches:
@@ -119,6 +119,16 @@ class Reading:
 
     def _is_wanted(self, sealed: SealedBundle, session_id: str) -> bool:
         return self._session_ids is None or (sealed.session_id or session_id) in self._session_ids
+
+
+def _lines(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where each line begins and ends."""
+    start = 0
+    while (end := data.find(b"\n", start)) >= 0:
+        yield start, end
+        start = end + 1
+    if start < len(data):
+        yield start, len(data)
 
 
 def _grouped(parts: Iterable[Part]) -> Iterator[list[Part]]:
@@ -134,7 +144,7 @@ def _grouped(parts: Iterable[Part]) -> Iterator[list[Part]]:
                 yield [part]
                 continue
             group.append(part)
-            size += part.size
+            size += len(part.data)
             if size >= PIECE_BYTES:
                 yield group
                 group, size = [], 0

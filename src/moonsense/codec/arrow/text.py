@@ -15,16 +15,21 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
 from moonsense.codec.arrow.messages import enum_column
+from moonsense.codec.arrow.plain import PlainReader
 from moonsense.codec.arrow.schema import Column
 from moonsense.codec.plan import Field, Kind, Plan, Shape
 from moonsense.codec.scalars import MAX_FLOAT
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = ["TextReader"]
 
@@ -72,7 +77,7 @@ class TextReader:
             column.field.shape is Shape.SINGLE and column.field.kind in _WRITTEN for column in self.columns
         )
 
-    def read(self, texts: Sequence[bytes]) -> tuple[pa.Array, list[pa.Array]] | None:
+    def read(self, texts: Sequence[bytes]) -> tuple[NDArray[np.int64], list[pa.Array]] | None:
         """How many items there are in each text, and the columns of all of them.
 
         Args:
@@ -81,6 +86,33 @@ class TextReader:
         Returns:
             None when a text is to be read by a reader of messages.
         """
+        counts = np.array([self._plain.count(text) if self._plain.able else 0 for text in texts], np.int64)
+        parts: list[list[pa.Array]] = []
+        plain, other = np.flatnonzero(counts), np.flatnonzero(counts == 0)
+        if len(plain):
+            read = self._plain.read([texts[number] for number in plain.tolist()])
+            if read is None:
+                return None
+            parts.append(read)
+        if len(other) or not len(plain):
+            found = self._json([texts[number] for number in other.tolist()])
+            if found is None:
+                return None
+            counts[other] = found[0].to_numpy()
+            parts.append(found[1])
+        if len(parts) == 1:
+            return counts, parts[0]
+        # Back into the order of the texts.
+        numbers = np.concatenate([np.repeat(some, counts[some]) for some in (plain, other)])
+        order = pa.array(np.argsort(numbers, kind="stable"))
+        return counts, [pa.concat_arrays(some).take(order) for some in zip(*parts, strict=True)]
+
+    @cached_property
+    def _plain(self) -> PlainReader:
+        return PlainReader(self.plan, self.columns)
+
+    def _json(self, texts: Sequence[bytes]) -> tuple[pa.Array, list[pa.Array]] | None:
+        """The same by Arrow's reader of JSON."""
         if not texts:
             return pa.array([], pa.int32()), [pa.array([], column.type) for column in self.columns]
         data = _BEFORE + _BETWEEN.join(texts) + _AFTER
