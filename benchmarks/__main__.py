@@ -1,6 +1,6 @@
 """Measure everything, print it, and write docs/performance.md.
 
-    python -m benchmarks [--quick] [--only reading|calls|ingest|download|webhooks] [--output FILE]
+    python -m benchmarks [--quick] [--only reading|calls|ingest|download|webhooks|tables] [--output FILE]
 
 ``--quick`` is a short run to see that it works; its figures are rough. It
 writes nothing unless told where, and neither does ``--only``.
@@ -15,12 +15,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import calls, download, ingest, material, reading, report, webhooks
+from benchmarks import calls, download, ingest, material, reading, report, tables, webhooks
 
 # On a disk: what is promised to be durable must be made so, which in memory costs nothing.
 FOLDER = material.ROOT / ".bench"
 DOCUMENT = material.ROOT / "docs" / "performance.md"
-PARTS = ("reading", "calls", "ingest", "download", "webhooks")
+PARTS = ("reading", "calls", "ingest", "download", "webhooks", "tables")
 
 
 def main() -> None:
@@ -33,37 +33,41 @@ def main() -> None:
 
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir()
-    tables: list[report.Table] = []
+    found: list[report.Table] = []
     try:
         if options.only in (None, "reading"):
             print("reading")
             length, rounds = (100, 1) if options.quick else (1_000, 3)
-            tables += reading.measure(FOLDER / "reading", material.to_read(), length, rounds)
+            found += reading.measure(FOLDER / "reading", material.to_read(), length, rounds)
         if options.only in (None, "calls"):
             print("other calls")
             sessions, length, rounds = (500, 500, 1) if options.quick else (10_000, 10_000, 2)
-            tables += calls.measure(FOLDER / "calls", material.to_read(), sessions, length, rounds)
+            found += calls.measure(FOLDER / "calls", material.to_read(), sessions, length, rounds)
         if options.only in (None, "ingest"):
             print("recording")
             rounds, scale = (1, 0.1) if options.quick else (3, 1.0)
-            tables += ingest.measure(FOLDER / "ingest", rounds, scale)
+            found += ingest.measure(FOLDER / "ingest", rounds, scale)
         if options.only in (None, "download"):
             print("downloading")
             count, rounds = (60, 1) if options.quick else (300, 2)
-            tables += download.measure(FOLDER / "download", count, rounds)
+            found += download.measure(FOLDER / "download", count, rounds)
         if options.only in (None, "webhooks"):
             print("webhooks")
             bundles, sessions = (100, 10) if options.quick else (2_000, 60)
-            tables += webhooks.measure(FOLDER / "webhooks", bundles, sessions)
+            found += webhooks.measure(FOLDER / "webhooks", bundles, sessions)
+        if options.only in (None, "tables"):
+            print("tables")
+            size, rounds = (1_000_000, 1) if options.quick else (5_000_000, 2)
+            found += tables.measure(FOLDER / "tables", size, rounds)
     finally:
         shutil.rmtree(FOLDER)
 
     console = Console(width=None if sys.stdout.isatty() else 120)
-    for table in tables:
+    for table in found:
         table.show(console)
     output = options.output or (DOCUMENT if whole else None)
     if output is not None:
-        output.write_text(report.document(tables), encoding="utf-8")
+        output.write_text(report.document(found), encoding="utf-8")
         print(f"written to {output}")
 
 

@@ -13,7 +13,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table as RichTable
 
-_PACKAGES = ("protobuf", "orjson", "httpx2", "starlette", "uvicorn", "uvloop", "httptools", "sqlalchemy")
+_PACKAGES = (
+    "protobuf",
+    "orjson",
+    "httpx2",
+    "starlette",
+    "uvicorn",
+    "uvloop",
+    "httptools",
+    "sqlalchemy",
+    "pyarrow",
+)
 
 
 @dataclass(frozen=True)
