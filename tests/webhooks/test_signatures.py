@@ -75,7 +75,7 @@ def test_the_reference_finds_its_own_among_several() -> None:
         reference(new_secret()).verify(BODY, headers)
 
 
-@pytest.mark.parametrize("secret", [SECRET, PLAIN])
+@pytest.mark.parametrize("secret", [SECRET, PLAIN], ids=["ours", "plain"])
 def test_a_program_for_the_service_verifies_ours(secret: str) -> None:
     """What the service documents, in the three lines that its users wrote."""
     headers = signed(secrets=[secret, OLD])
