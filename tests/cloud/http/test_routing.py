@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from starlette.responses import Response
 
@@ -25,7 +27,7 @@ def table() -> Table:
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_every_route_is_found(table: Table, route: Route) -> None:
-    path = route.path.format(session_id="abc", chunk_id="def", card_id="ghi", journey_id="jkl")
+    path = re.sub(r"{\w+}", "abc", route.path)
 
     endpoint, _ = table.find(route.method, path.encode())
 
