@@ -123,8 +123,8 @@ class SqlCheckpoints(Checkpoints):
             row = run(sql.TAKE, consumer=consumer, owner=owner, lease=round(seconds * MICROS)).fetchone()
         if row is None:
             return None
-        session_id, fence, due_at, quiet, document = row
-        return Lease(consumer, session_id, fence, due_at, quiet, bytes(document))
+        session_id, fence, due_at, quiet, document, pending = row
+        return Lease(consumer, session_id, fence, due_at, quiet, bytes(document), pending)
 
     def next_due(self, consumer: str) -> float | None:
         with self._reading() as run:

@@ -104,7 +104,7 @@ TAKE = """UPDATE moonsense_consumer_session
         WHERE consumer = :consumer AND due_at <= {now} AND (leased_until IS NULL OR leased_until < {now})
         ORDER BY due_at LIMIT 1 {skip_locked}
     )
-    RETURNING session_id, fence, due_at, {now} - grew_at, document"""
+    RETURNING session_id, fence, due_at, {now} - grew_at, document, pending"""
 
 # A lease that ran out can be taken: its holder is gone, or stands still.
 NEXT_DUE = """SELECT

@@ -124,7 +124,7 @@ class Worker:
         listed = list(self._orders.client.list_chunks(lease.session_id))
         known = self._store.chunks(lease)
         waiting = [chunk for chunk in listed if self._is_wanted(chunk, known)]
-        if waiting:
+        if waiting or lease.pending:  # chunks may have been skipped, or be listed no more
             self._store.asked(lease, rules.backlog(waiting))
         for number, chunk in enumerate(waiting):
             if self._run.stopping.is_set():
@@ -132,9 +132,6 @@ class Worker:
             pause = self._attempt(lease, session, waiting[number:], known.get(chunk.chunk_id))
             if pause is not None:
                 return True, pause, False
-        if not waiting and any(record.state is State.FAILED for record in known.values()):
-            # A chunk that failed and is listed no more: nothing is left of it.
-            self._store.asked(lease, rules.backlog([]))
         return bool(waiting), 0.0, True
 
     def _is_wanted(self, chunk: Chunk, known: dict[str, ChunkRecord]) -> bool:

@@ -58,6 +58,7 @@ class Lease:
         due_at: when the session was due as it was taken.
         quiet: microseconds since the session grew or a chunk of it was done.
         document: the session, serialized.
+        pending: chunks that were known and not done.
     """
 
     consumer: str
@@ -66,6 +67,7 @@ class Lease:
     due_at: int
     quiet: int
     document: bytes = field(repr=False)
+    pending: int = 0
 
 
 @dataclass(frozen=True)
