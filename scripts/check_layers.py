@@ -34,6 +34,7 @@ LEVELS: dict[str, int] = {
     "features": 4,
     "cloud": 5,
     "consumer": 5,
+    "export": 5,
     "recorder": 5,
     "simulator": 6,
     "cli": 7,

@@ -1,0 +1,144 @@
+"""The call that exports."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Any
+
+from moonsense.codec.arrow.schema import BUNDLES
+from moonsense.export._lake import Lake
+from moonsense.export._parts import Planner
+from moonsense.export._source import source_of
+from moonsense.export._tables import TABLES
+from moonsense.export._write import PartWriter, Written
+from moonsense.frames import map_sessions, schema, sensors
+
+FORMATS = (*TABLES, "mcap")
+
+ROWS = 1_000_000
+"""Rows of a part, in all of its tables together: some tens of megabytes of Parquet."""
+
+
+@dataclass
+class ExportReport:
+    """What an export did.
+
+    Attributes:
+        sessions: how many were written.
+        unchanged: how many were there already as they are.
+        rows, files, size: what was written: rows of all tables, files, bytes.
+        gone: ids of those that the source lost meanwhile; what was exported of them stays.
+        failures: the error of each session that could not be read, by id.
+        seconds: how long it took.
+    """
+
+    sessions: int = 0
+    unchanged: int = 0
+    rows: int = 0
+    files: int = 0
+    size: int = 0
+    gone: list[str] = field(default_factory=list)
+    failures: dict[str, Exception] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failures
+
+    def as_dict(self) -> dict[str, Any]:
+        """It as plain values, for JSON."""
+        failures = {session_id: str(error) for session_id, error in self.failures.items()}
+        return vars(self) | {"failures": failures, "seconds": round(self.seconds, 3), "ok": self.ok}
+
+    def add(self, written: Written) -> None:
+        """Count what came of a part."""
+        for name in ("sessions", "rows", "files", "size"):
+            setattr(self, name, getattr(self, name) + getattr(written, name))
+        self.gone += written.gone
+        self.failures |= written.failures
+
+
+def export(
+    source: object,
+    to: str | os.PathLike[str],
+    *,
+    format: str = "parquet",
+    sensors: Iterable[str] | None = None,
+    sessions: Iterable[str] | None = None,
+    rows: int = ROWS,
+    executor: Executor | None = None,
+    on_progress: Callable[[int, int, int], None] | None = None,
+    **filters: Any,
+) -> ExportReport:
+    """Write sessions as a dataset, and later those that came or grew since.
+
+    Tables are ``sensor=<name>/date=<day, UTC>/<part>.parquet`` (or ``.arrow``, in
+    the file format with zstd; or ``.csv``), MCAP is a file a session,
+    ``date=<day>/<session_id>.mcap``. The day is that on which the session was
+    created. Notes of what was exported are in ``_export/``, which readers pass by:
+    by them a session is in the export once, and an export that was interrupted is
+    gone on with. What the source has no more stays in it. One export at a time
+    may write to a place.
+
+    Args:
+        source: a client, or the path of a folder of recordings.
+        to: a folder, or an address that obstore understands (``s3://bucket/prefix``);
+            its credentials are in the environment.
+        format: ``parquet``, ``arrow``, ``csv`` or ``mcap``.
+        sensors: names of tables; all without any.
+        sessions: only these, by id.
+        rows: about how many rows a part may have in all tables together. Parts are
+            filled with sessions of one day, and with those that come later.
+        executor: whatever has the interface of ``concurrent.futures``. For one with
+            processes or machines the source must be one that can be pickled (a
+            client whose token is from the environment, a path they all see), and
+            so must ``to`` be one that they all reach. Without one all is done here.
+        on_progress: called after each part with the sessions that are done, those
+            that there are, and the bytes that were written.
+        filters: of a client's ``list_sessions``: labels, platforms, since, until and so on.
+
+    Raises:
+        ConfigurationError: nothing can be written there.
+        ValueError: there is no such format or sensor.
+        TypeError: the source is none, or has no filters.
+        RequestError: the sessions could not be listed.
+        MissingExtraError: the extra ``export`` is not installed.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"there is no format {format!r}; there are {', '.join(FORMATS)}")
+    if rows < 1:
+        raise ValueError(f"a part must have a row at least, not {rows}")
+    began = time.perf_counter()
+    wanted = _sensors(sensors, format)
+    lake = Lake(to)
+    found = source_of(source, sessions, filters)
+    planner = Planner(lake.parts(format), wanted, rows, found.again)
+    for item in found.items():
+        planner.add(item)
+    report = ExportReport(unchanged=planner.unchanged)
+    work = list(planner.work())
+    total, done = sum(len(one.items) for one in work), 0
+    written = map_sessions(PartWriter(found, lake, format), work, executor=executor)
+    for one, result in zip(work, written, strict=True):
+        report.add(result)
+        done += len(one.items)
+        if on_progress is not None:
+            on_progress(done, total, report.size)
+    report.seconds = time.perf_counter() - began
+    return report
+
+
+def _sensors(names: Iterable[str] | None, format: str) -> tuple[str, ...]:
+    if names is None:
+        chosen = sensors()
+    else:
+        chosen = tuple(dict.fromkeys([names] if isinstance(names, str) else names))
+        for name in chosen:
+            schema(name)  # which says what there is
+    # A bundle is no message of its own there.
+    return tuple(name for name in chosen if format != "mcap" or name != BUNDLES)

@@ -1,0 +1,196 @@
+"""Writes one part; in any thread, process or machine."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
+
+import pyarrow as pa
+
+from moonsense.errors import MoonsenseError, NotFoundError
+from moonsense.export._lake import Lake
+from moonsense.export._parts import Item, Part, Work
+from moonsense.export._source import Source
+from moonsense.export._tables import TABLES, decode, encode, of_sessions
+from moonsense.frames import Frame, schema
+
+logger = logging.getLogger("moonsense.export")
+
+T = TypeVar("T")
+
+_ROWS_AT_A_TIME = 250_000
+"""Rows of several sessions that are read together: one by one, small ones would take longer."""
+
+
+@dataclass
+class Written:
+    """What came of a part.
+
+    Attributes:
+        sessions, rows: how many were read for it.
+        files, size: how many were written, and their bytes.
+        gone: ids of those that the source has no more.
+        failures: the error of each that could not be read, by id.
+    """
+
+    sessions: int = 0
+    rows: int = 0
+    files: int = 0
+    size: int = 0
+    gone: list[str] = field(default_factory=list)
+    failures: dict[str, Exception] = field(default_factory=dict)
+
+
+@dataclass
+class _Contents:
+    """The files of a part by path, and the sessions that were read for them.
+
+    ``kept_files`` stay as they are.
+    """
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    kept_files: set[str] = field(default_factory=set)
+    items: list[Item] = field(default_factory=list)
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class PartWriter:
+    """Reads the sessions of a part and writes its files; can be pickled."""
+
+    source: Source
+    lake: Lake
+    format: str
+
+    def __call__(self, work: Work) -> Written:
+        """Write a part and note it down.
+
+        A session that cannot be read is left out. When it was exported before,
+        the part stays as it is, so that nothing of it is lost.
+        """
+        part, written = work.part, Written()
+        contents = (self._tables if self.format in TABLES else self._recordings)(work, written)
+        if written.failures.keys() & part.sessions.keys():
+            return written
+        kept = work.kept(contents.items)
+        # Noted down before anything is written: a later run finds what a killed one left.
+        begun = {*part.files, *contents.files}
+        claimed = {item.session_id: ("", item.rows) for item in contents.items}
+        sessions = {**claimed, **part.sessions}
+        self._note(replace(part, sessions=sessions, files=tuple(sorted(begun)), done=False))
+        for path, content in contents.files.items():
+            self.lake.put(path, content)
+        files = {*contents.files, *contents.kept_files}
+        for path in begun - files:
+            self.lake.delete(path)
+        sessions = kept | {item.session_id: (item.version, item.rows) for item in contents.items}
+        self._note(replace(part, sessions=sessions, files=tuple(sorted(files)), done=True))
+        written.sessions, written.rows = len(contents.items), contents.rows
+        written.files = len(contents.files)
+        written.size = sum(map(len, contents.files.values()))
+        return written
+
+    def _note(self, part: Part) -> None:
+        if part.sessions:
+            self.lake.note(self.format, part)
+        else:
+            self.lake.forget(self.format, part)
+
+    def _tables(self, work: Work, written: Written) -> _Contents:
+        """A file a sensor with the rows of all sessions."""
+        part, contents = work.part, _Contents()
+        collected: dict[str, list[pa.Table]] = {name: [] for name in part.sensors}
+        for group in _groups(work.items):
+            for items, frames in self._read(group, part.sensors, written):
+                contents.items += items
+                for name, frame in frames.items():
+                    if len(frame):
+                        collected[name].append(frame.arrow)
+        kept = work.kept(contents.items)
+        for name, tables in collected.items():
+            path = f"sensor={name}/date={part.day}/{part.id}{TABLES[self.format]}"
+            contents.rows += sum(table.num_rows for table in tables)
+            if kept and path in part.files:
+                tables.insert(0, self._kept(path, name, kept))
+            if any(table.num_rows for table in tables):
+                contents.files[path] = encode(tables, self.format)
+        return contents
+
+    def _kept(self, path: str, sensor: str, sessions: Iterable[str]) -> pa.Table:
+        """What a file has of sessions that stay as they are."""
+        try:
+            content = self.lake.get(path)
+        except FileNotFoundError:
+            return schema(sensor).empty_table()  # noted down by a run that was killed before it wrote it
+        return of_sessions(decode(content, self.format, schema(sensor)), sessions)
+
+    def _read(
+        self, items: Sequence[Item], sensors: Sequence[str], written: Written
+    ) -> Iterator[tuple[Sequence[Item], dict[str, Frame]]]:
+        """The tables of some sessions; one by one when something is wrong with one of them."""
+        frames: dict[str, Frame] | None = None
+        if len(items) > 1:
+            try:
+                frames = self.source.frames(items, sensors)
+            except (MoonsenseError, OSError) as error:
+                logger.info("read one by one: %s", error)
+        if frames is not None:
+            yield items, frames
+            return
+        for item in items:
+            one = self._tried(item, lambda item=item: self.source.frames([item], sensors), written)  # type: ignore[misc]
+            if one is not None:
+                yield [item], one
+
+    def _recordings(self, work: Work, written: Written) -> _Contents:
+        """A file a session with the messages of all sensors."""
+        from moonsense.export import _mcap  # noqa: PLC0415 (tables need no mcap)
+
+        part, contents = work.part, _Contents()
+
+        def path(session_id: str) -> str:
+            return f"date={part.day}/{session_id}{_mcap.ENDING}"
+
+        for item in work.items:
+            made = self._tried(
+                item,
+                lambda item=item: _mcap.encode(self.source.bundles(item), part.sensors),  # type: ignore[misc]
+                written,
+            )
+            if made is not None:
+                content, rows = made
+                contents.items.append(item)
+                contents.rows += rows
+                contents.files[path(item.session_id)] = content
+        contents.kept_files = {path(name) for name in work.kept(contents.items)}
+        return contents
+
+    def _tried(self, item: Item, read: Callable[[], T], written: Written) -> T | None:
+        try:
+            return read()
+        except NotFoundError as error:
+            if self.source.again(item.session_id, item.day) is None:
+                written.gone.append(item.session_id)
+            else:
+                written.failures[item.session_id] = error
+        except FileNotFoundError:
+            written.gone.append(item.session_id)
+        except (MoonsenseError, OSError) as error:
+            logger.warning("session %s cannot be exported: %s", item.session_id, error)
+            written.failures[item.session_id] = error
+        return None
+
+
+def _groups(items: Sequence[Item]) -> Iterator[list[Item]]:
+    group: list[Item] = []
+    rows = 0
+    for item in items:
+        group.append(item)
+        rows += item.rows
+        if rows >= _ROWS_AT_A_TIME:
+            yield group
+            group, rows = [], 0
+    if group:
+        yield group

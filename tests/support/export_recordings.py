@@ -1,0 +1,37 @@
+"""Sessions written as a download would, to be exported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from moonsense.codec import json
+from moonsense.contract.ids import new_id
+from moonsense.models.bundle_v2_pb2 import Bundle, SealedBundle
+from moonsense.simulator import SimulatedSession
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def write_session(
+    root: Path,
+    simulated: SimulatedSession,
+    *,
+    day: int = 0,
+    session_id: str = "",
+    more: Sequence[Bundle] = (),
+) -> str:
+    """Write a simulated session as a download would; again with the same id it takes the other's place."""
+    session = simulated.session
+    session.session_id = session_id or new_id()
+    session.created_at.FromDatetime(NOON + timedelta(days=day))
+    sealed = [
+        SealedBundle(bundle=bundle, session_id=session.session_id) for bundle in (*simulated.bundles(), *more)
+    ]
+    session.counters["bundle"].total = len(sealed)
+    folder = root / (NOON + timedelta(days=day)).date().isoformat() / session.session_id
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "raw_sealed_bundles.json").write_bytes(b"".join(map(json.write_line, sealed)))
+    (folder / "metadata.json").write_bytes(json.write(session, camel=True))
+    return session.session_id
