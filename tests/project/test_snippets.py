@@ -288,6 +288,11 @@ print(sqlite3.connect("sessions.db").execute("SELECT * FROM chunks").fetchall())
     assert terminal.python(by_hand) == "msg_1 abc\n"
 
 
+def test_frames(terminal: Terminal) -> None:
+    (block,) = (block for block in blocks(ROOT / "docs" / "frames.md") if block.language)
+    assert "b'unit'" in terminal.python(block)
+
+
 def test_download(terminal: Terminal, cloud) -> None:
     terminal.variables |= cloud.environment
     for block in blocks(ROOT / "docs" / "download.md"):
@@ -300,7 +305,8 @@ def test_download(terminal: Terminal, cloud) -> None:
 
 
 def test_no_block_is_left_out() -> None:
-    tested = {"README.md", "download.md", "operating.md", "errors.md", "compatibility.md", "webhooks.md"}
+    names = ("compatibility", "download", "errors", "frames", "operating", "webhooks")
+    tested = {"README.md", *(f"{name}.md" for name in names)}
     for document in DOCUMENTS:
         languages = {block.language for block in blocks(document)}
         assert languages <= ({"sh", "python", ""} if document.name in tested else {""}), document
