@@ -96,26 +96,28 @@ def test_whatever_becomes_of_webhooks_the_result_is_the_same(
         thread = threading.Thread(target=consumer.run, args=(handler,))
         thread.start()
         waiting: list[str] = []
-        for what, at, count in plan:
-            if what == "record":
-                recording.send(sessions[at], count)
-                # Webhooks of it, which come at some time, twice, or never.
-                waiting += [sessions[at]] * (0 if order.random() < lost else order.choice((1, 2)))
-                order.shuffle(waiting)
-            elif what == "wake":
-                for _ in range(count):
-                    consumer.wake(sessions[at])
-            elif what == "wake all":
-                while waiting:
-                    consumer.wake(waiting.pop())
-            else:
-                end(consumer, thread)
-                consumer.run(handler, once=True)
-                thread = threading.Thread(target=consumer.run, args=(handler,))
-                thread.start()
-        for session in sessions:
-            recording.send(session, 1, final=True)
-        end(consumer, thread)
+        try:
+            for what, at, count in plan:
+                if what == "record":
+                    recording.send(sessions[at], count)
+                    # Webhooks of it, which come at some time, twice, or never.
+                    waiting += [sessions[at]] * (0 if order.random() < lost else order.choice((1, 2)))
+                    order.shuffle(waiting)
+                elif what == "wake":
+                    for _ in range(count):
+                        consumer.wake(sessions[at])
+                elif what == "wake all":
+                    while waiting:
+                        consumer.wake(waiting.pop())
+                else:
+                    end(consumer, thread)
+                    consumer.run(handler, once=True)
+                    thread = threading.Thread(target=consumer.run, args=(handler,))
+                    thread.start()
+            for session in sessions:
+                recording.send(session, 1, final=True)
+        finally:
+            end(consumer, thread)
         # All that is left is found by lists alone.
         eventually(lambda: consumer.run(handler, once=True) and _bundles(seen) == _sent(recording, sessions))
         assert Counter(chunk for _, chunk, _ in seen).most_common(1)[0][1] == 1
