@@ -239,7 +239,7 @@ def _lead_to_the_cloud(terminal: Terminal) -> None:
     terminal.export(environment.DEFAULT_REGION, "")
 
 
-@pytest.mark.parametrize("name", ["errors.md", "compatibility.md"])
+@pytest.mark.parametrize("name", ["errors.md", "compatibility.md", "consumer.md"])
 def test_programs_that_need_a_cloud(name: str, terminal: Terminal, cloud) -> None:
     terminal.variables |= cloud.environment
     (block,) = (block for block in blocks(ROOT / "docs" / name) if block.language)
@@ -305,7 +305,7 @@ def test_download(terminal: Terminal, cloud) -> None:
 
 
 def test_no_block_is_left_out() -> None:
-    names = ("compatibility", "download", "errors", "frames", "operating", "webhooks")
+    names = ("compatibility", "consumer", "download", "errors", "frames", "operating", "webhooks")
     tested = {"README.md", *(f"{name}.md" for name in names)}
     for document in DOCUMENTS:
         languages = {block.language for block in blocks(document)}
