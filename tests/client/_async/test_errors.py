@@ -226,6 +226,10 @@ async def test_the_token_is_nowhere_to_be_seen(answer: Reply, caplog: pytest.Log
             except errors.MoonsenseError as error:
                 traceback.print_exception(error, file=seen)
                 print(repr(error), vars(error), error.args, pickle.dumps(error), file=seen)
+                cause = error.__cause__ or error.__context__
+                while cause is not None:  # some packages pickle these, too
+                    print(pickle.dumps((vars(cause), cause.args)), file=seen)
+                    cause = cause.__cause__ or cause.__context__
             print(repr(client), str(client), file=seen)
     assert TOKEN in server.requests[0].headers["authorization"]
     assert TOKEN not in seen.getvalue()

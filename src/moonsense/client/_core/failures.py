@@ -47,6 +47,7 @@ _STEPS: tuple[tuple[type[Exception], str], ...] = (
 
 def translate(error: Exception, request: Request, deadline: Deadline) -> MoonsenseError:
     """The error of ours for a failure before the answer was whole."""
+    _forget_headers(error, request)
     if isinstance(error, _UNUSABLE):
         return ConfigurationError(f"{request}: the address cannot be used: {error}")
     if deadline.passed:
@@ -78,6 +79,7 @@ def too_late(request: Request, deadline: Deadline, *, sent: bool = True) -> Requ
 
 def translate_body(error: Exception, request: Request, where: str, deadline: Deadline) -> MoonsenseError:
     """The error of ours for a failure while a body was being read piece by piece."""
+    _forget_headers(error, request)
     if deadline.passed:
         return too_late(request, deadline)
     if isinstance(error, httpx2.TimeoutException):
@@ -87,6 +89,16 @@ def translate_body(error: Exception, request: Request, where: str, deadline: Dea
             url=request.shown_url,
         )
     return IncompleteError(f"the answer broke off: {_reason(error)}", where=where)
+
+
+def _forget_headers(error: Exception, request: Request) -> None:
+    """Take the request out of the library's error, which stays the cause of ours.
+
+    It has the token, and there are packages that pickle an error with its
+    causes, to send it to another process.
+    """
+    if isinstance(error, httpx2.RequestError):
+        error.request = httpx2.Request(request.method, request.shown_url)
 
 
 def _reason(error: BaseException) -> str:
