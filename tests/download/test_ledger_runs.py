@@ -343,6 +343,16 @@ def test_a_lost_ledger_is_made_again_from_what_is_there(tmp_path: Path) -> None:
     assert verify(tmp_path).ok
 
 
+def test_all_of_it_again_without_a_ledger_leaves_no_session_twice(tmp_path: Path) -> None:
+    source = ScriptedProject(session_at(NOON, journey_id="j"))
+    run(source, tmp_path, with_journey_id=True)
+    for path in (tmp_path / ".moonsense").glob("ledger*"):
+        path.unlink()
+    run(source, tmp_path, incremental=False)
+    assert len(list(tmp_path.glob("2*/**/metadata.json"))) == 1
+    assert verify(tmp_path).ok
+
+
 def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     output = tmp_path / "out"
     session, other = session_at(NOW, bundles=4), session_at(NOW, bundles=2)

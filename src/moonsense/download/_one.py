@@ -119,7 +119,10 @@ class Downloader:
             return self._keep(session, entry, found=found)
         # What is there stays where it is, unless all is to be downloaded anew.
         place = entry.folder if entry else task.found or wanted
-        return self._fetch(session, entry, wanted if reason is Why.ASKED else place, reason)
+        if reason is Why.ASKED:
+            place = wanted
+        before = entry.folder if entry and entry.contents else task.found
+        return self._fetch(session, entry, place, reason, before)
 
     def is_there(self, entry: Entry | None) -> bool:
         """Whether a session's files are there, each as long as the ledger says."""
@@ -168,7 +171,10 @@ class Downloader:
         state = plan.state_of(entry.contents, entry.changed, datetime.now(UTC), self._overlap)  # type: ignore[arg-type]
         return Outcome(replace(entry, state=state, error=""), found=found, described=described)
 
-    def _fetch(self, session: Session, entry: Entry | None, folder: Path, reason: Why) -> Outcome:
+    def _fetch(
+        self, session: Session, entry: Entry | None, folder: Path, reason: Why, before: Path | None
+    ) -> Outcome:
+        """Download a session to its folder; what was there ``before``, elsewhere, is removed then."""
         if self._dry_run:
             return Outcome(self._entry(session, folder, None, reason), reason)
         client, name = self._client, session.session_id
@@ -196,8 +202,8 @@ class Downloader:
                 )
             self._go_on()
             layout.finish(partial, self._output / folder)
-        if entry and entry.folder != folder:
-            layout.remove(self._output / entry.folder)
+        if before is not None and before != folder:
+            layout.remove(self._output / before)
         logger.info("session %s is in %s", name, folder)
         return Outcome(self._entry(session, folder, here, reason), reason)
 
