@@ -10,10 +10,10 @@ import typer
 
 from moonsense.cli.options import (
     Json,
+    Platforms,
     parse_bool,
     parse_day,
     parse_day_or_time,
-    parse_platform,
     parse_span,
 )
 from moonsense.cli.output import complain, note, show_json_value
@@ -58,16 +58,7 @@ def download(
         list[str] | None,
         typer.Option("--label", "-l", metavar="LABEL", help="Only with this label; again for several."),
     ] = None,
-    platform: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--platform",
-            "-p",
-            parser=parse_platform,
-            metavar="NAME",
-            help="Only of iOS, ANDROID or WEB; again for several.",
-        ),
-    ] = None,
+    platform: Platforms = None,
     with_journey_id: Annotated[
         str, typer.Option(metavar="BOOL", help="true: new sessions go into a folder of their journey.")
     ] = "false",

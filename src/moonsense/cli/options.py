@@ -74,6 +74,31 @@ def parse_platform(text: str) -> str:
     return names[text.lower()]
 
 
+SHOWN = 50
+"""How many of a list people are shown who do not say how many."""
+
+Limit = Annotated[
+    int | None,
+    typer.Option(
+        "--limit",
+        min=1,
+        metavar="N",
+        help=f"At most so many. Without it: {SHOWN}, or all with --json.",
+        show_default=False,
+    ),
+]
+
+Platforms = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--platform",
+        "-p",
+        parser=parse_platform,
+        metavar="NAME",
+        help="Only of iOS, ANDROID or WEB; again for several.",
+    ),
+]
+
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="The session's id.", show_default=False)]

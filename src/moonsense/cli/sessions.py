@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moonsense.cli.options import Json, SessionId, parse_platform, parse_time
+from moonsense.cli.options import SHOWN, Json, Limit, Platforms, SessionId, parse_time
 from moonsense.cli.output import (
     Column,
     note,
@@ -33,8 +33,6 @@ from moonsense.cli.summary import BundleSummary, show_summary
 if TYPE_CHECKING:
     from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
-_SHOWN = 50
-
 _NOT_SOUND = 7
 """The exit code of what is not what it should be, as for errors of data."""
 
@@ -50,16 +48,7 @@ def list_sessions(
             "--label", "-l", metavar="LABEL", help="Only with this label; again for any of several."
         ),
     ] = None,
-    platform: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--platform",
-            "-p",
-            parser=parse_platform,
-            metavar="NAME",
-            help="Only of iOS, ANDROID or WEB; again for several.",
-        ),
-    ] = None,
+    platform: Platforms = None,
     since: Annotated[
         datetime | None,
         typer.Option(
@@ -70,15 +59,7 @@ def list_sessions(
         datetime | None, typer.Option(parser=parse_time, metavar="TIME", help="Created then or before.")
     ] = None,
     journey: Annotated[str | None, typer.Option(help="Only of this journey.", metavar="ID")] = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help=f"At most so many. Without it: {_SHOWN}, or all with --json.",
-            show_default=False,
-        ),
-    ] = None,
+    limit: Limit = None,
     json: Json = False,
 ) -> None:
     """List sessions, newest first. Times are UTC."""
@@ -95,14 +76,14 @@ def list_sessions(
         if json:
             show_json_list(islice(found, limit))
             return
-        shown = list(islice(found, limit or _SHOWN))
-        more = limit is None and len(shown) == _SHOWN and next(iter(found), None) is not None
+        shown = list(islice(found, limit or SHOWN))
+        more = limit is None and len(shown) == SHOWN and next(iter(found), None) is not None
     if not shown:
         note("no sessions")
         return
     _show_sessions(shown)
     if more:
-        note(f"the newest {_SHOWN}; --limit shows more, --json all")
+        note(f"the newest {SHOWN}; --limit shows more, --json all")
 
 
 def _show_sessions(found: Iterable[Session]) -> None:

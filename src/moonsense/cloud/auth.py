@@ -19,7 +19,16 @@ from moonsense.cloud.records import Principal
 from moonsense.contract.problems import Problem
 from moonsense.contract.routes import Scope
 
-__all__ = ["Authenticator", "TokenKind", "check_scope", "digest", "hint", "is_wellformed", "new_token"]
+__all__ = [
+    "Authenticator",
+    "TokenKind",
+    "check_scope",
+    "digest",
+    "has_scope",
+    "hint",
+    "is_wellformed",
+    "new_token",
+]
 
 _BASE62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _LETTERS = frozenset(_BASE62)
@@ -138,10 +147,14 @@ def _bearer(authorization: str) -> str:
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
+def has_scope(principal: Principal, scopes: tuple[Scope, ...]) -> bool:
+    """Whether the principal has one of the scopes."""
+    return any(scope in principal.scopes for scope in scopes)
+
+
 def check_scope(principal: Principal, scopes: tuple[Scope, ...]) -> None:
     """Raise a Problem of status 403 unless the principal has one of the scopes."""
-    for scope in scopes:
-        if scope in principal.scopes:
-            return
+    if has_scope(principal, scopes):
+        return
     names = " or ".join(f"{scope.name.lower()} ({scope})" for scope in scopes)
     raise Problem(403, f"the token is good, but not for this, which needs the scope {names}")

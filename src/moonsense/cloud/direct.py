@@ -20,7 +20,7 @@ from functools import lru_cache
 from starlette.responses import Response
 
 from moonsense.cloud import uploads
-from moonsense.cloud.auth import Authenticator
+from moonsense.cloud.auth import Authenticator, has_scope
 from moonsense.cloud.journal import Journal, Scope
 from moonsense.cloud.routes.bundles import acknowledgement
 from moonsense.cloud.store import Store
@@ -68,7 +68,7 @@ class Direct:
         False when it is one for the application: nothing was done then.
         """
         who = self._authenticator.remembered(headers.get(b"authorization", b"").decode("latin-1"))
-        if who is None or not any(scope in who.scopes for scope in _ROUTE.scopes):
+        if who is None or not has_scope(who, _ROUTE.scopes):
             return False
         started = time.perf_counter()
         try:

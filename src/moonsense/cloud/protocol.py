@@ -13,11 +13,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from moonsense.cloud.direct import Direct, Headers
 from moonsense.cloud.journal import REQUEST_ID
 from moonsense.cloud.responses import problem_response
-from moonsense.contract import headers
 from moonsense.contract.problems import Problem
 
 # From here on a copy costs more than a packet.
 _LARGE = 64 * 1024
+
+_CLOSE = (b"connection", b"close")
 
 
 class Gathering(asyncio.Transport):
@@ -133,22 +134,22 @@ class Protocol(HttpToolsProtocol):
         if cycle.disconnected:
             return
         cycle.response_started = cycle.response_complete = True
-        lines = [STATUS_LINE[response.status_code]]
-        for name, value in (*cycle.default_headers, *response.raw_headers, (REQUEST_ID, request_id)):
-            lines += (name, b": ", value, b"\r\n")
-        lines.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
-        lines.append(bytes(response.body))
-        self.transport.write(b"".join(lines))
-        if not cycle.keep_alive:
+        closing = () if cycle.keep_alive else (_CLOSE,)
+        self.transport.write(_whole(response, *cycle.default_headers, (REQUEST_ID, request_id), *closing))
+        if closing:
             self.transport.close()
         cycle.on_response()
 
     def send_400_response(self, msg: str) -> None:
         """Answer and close; there is no telling where a next request would begin."""
         response = problem_response(Problem(400, "the request is not HTTP"))
-        response.headers[headers.REQUEST_ID] = os.urandom(8).hex()
-        response.headers["Connection"] = "close"
-        lines = [b"HTTP/1.1 400 Bad Request"]
-        lines += [name + b": " + value for name, value in response.raw_headers]
-        self.transport.write(b"\r\n".join([*lines, b"", bytes(response.body)]))
+        self.transport.write(_whole(response, (REQUEST_ID, os.urandom(8).hex().encode()), _CLOSE))
         self.transport.close()
+
+
+def _whole(response: Response, *more: tuple[bytes, bytes]) -> bytes:
+    """A response as it goes over the wire, with more headers than its own."""
+    parts = [STATUS_LINE[response.status_code]]
+    for name, value in (*response.raw_headers, *more):
+        parts += (name, b": ", value, b"\r\n")
+    return b"".join((*parts, b"\r\n", bytes(response.body)))

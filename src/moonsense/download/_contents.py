@@ -12,7 +12,7 @@ import orjson
 
 from moonsense.codec import json
 from moonsense.contract.counters import BUNDLE, PACKET
-from moonsense.download._layout import BUNDLES, METADATA, PACKETS
+from moonsense.contract.layout import BUNDLES, METADATA, PACKETS
 from moonsense.errors import DataError, DecodeError, IncompleteError
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
 

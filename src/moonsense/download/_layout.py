@@ -29,14 +29,11 @@ from urllib.parse import quote
 from moonsense.codec import json
 from moonsense.contract.counters import PACKET
 from moonsense.contract.ids import is_id
+from moonsense.contract.layout import BUNDLES, METADATA, PACKETS
 from moonsense.errors import IntegrityError
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 logger = logging.getLogger("moonsense.download")
-
-METADATA = "metadata.json"
-BUNDLES = "raw_sealed_bundles.json"
-PACKETS = "packets.pcap"
 
 MISSING_JOURNEY_ID = "missing-journey-id"
 

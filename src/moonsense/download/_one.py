@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from moonsense.contract.counters import BUNDLE
+from moonsense.contract.layout import BUNDLES, METADATA, PACKETS
 from moonsense.download import _contents as contents
 from moonsense.download import _layout as layout
 from moonsense.download import _plan as plan
@@ -166,7 +167,7 @@ class Downloader:
                 self._go_on()
                 layout.replace_metadata(partial, self._output / entry.folder)
             assert entry.contents is not None
-            entry.contents.files[layout.METADATA] = Digest.of(content)
+            entry.contents.files[METADATA] = Digest.of(content)
             entry = replace(entry, told=told)
         state = plan.state_of(entry.contents, entry.changed, datetime.now(UTC), self._overlap)  # type: ignore[arg-type]
         return Outcome(replace(entry, state=state, error=""), found=found, described=described)
@@ -180,13 +181,13 @@ class Downloader:
         client, name = self._client, session.session_id
         with self._partial(name) as partial:
             try:
-                with (partial / layout.BUNDLES).open("wb") as file:
+                with (partial / BUNDLES).open("wb") as file:
                     tally = Tally(file)
                     client.download_session(name, tally)
                 packets = None
                 if layout.has_packets(session):
-                    client.download_pcap_data(name, partial / layout.PACKETS)
-                    packets = Digest.of_file(partial / layout.PACKETS)
+                    client.download_pcap_data(name, partial / PACKETS)
+                    packets = Digest.of_file(partial / PACKETS)
             except NotFoundError:
                 if self._is_in_cloud(name):
                     raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moonsense.cli.options import Json, parse_time
+from moonsense.cli.options import SHOWN, Json, Limit, parse_time
 from moonsense.cli.output import Column, note, show_json, show_json_list, show_json_value, show_table
 from moonsense.cli.session_text import duration_text, time_text
 from moonsense.cli.webhooks.options import Event
@@ -17,7 +17,6 @@ from moonsense.cli.webhooks.options import Event
 if TYPE_CHECKING:
     from moonsense.models.webhooks_v2_pb2 import WebhookDelivery, WebhookTry
 
-_SHOWN = 50
 
 app = typer.Typer(no_args_is_help=True, help="List what was sent, show how it went, and send it again.")
 
@@ -62,15 +61,7 @@ def list_deliveries(
     ] = None,
     since: SinceOption = None,
     until: UntilOption = None,
-    limit: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            metavar="N",
-            help=f"At most so many. Without it: {_SHOWN}, or all with --json.",
-            show_default=False,
-        ),
-    ] = None,
+    limit: Limit = None,
     json: Json = False,
 ) -> None:
     """List deliveries, newest first; they are kept for 30 days. Times are UTC."""
@@ -89,7 +80,7 @@ def list_deliveries(
         if json:
             show_json_list(found)
             return
-        shown = list(islice(found, limit or _SHOWN))
+        shown = list(islice(found, limit or SHOWN))
         more = limit is None and next(found, None) is not None
     if not shown:
         note("no deliveries")
@@ -105,7 +96,7 @@ def list_deliveries(
     ]
     show_table(columns, [_row(each) for each in shown])
     if more:
-        note(f"the first {_SHOWN}; for more: --limit N")
+        note(f"the first {SHOWN}; for more: --limit N")
 
 
 @app.command()
