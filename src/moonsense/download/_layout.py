@@ -151,8 +151,20 @@ def write_metadata(folder: Path, session: Session) -> bytes:
     return content
 
 
-def finish(partial: Path, folder: Path) -> None:
-    """Put what was downloaded in the place of the session's folder."""
+def finish(partial: Path, folder: Path, before: Path | None) -> None:
+    """Put what was downloaded in the place of the session's folder.
+
+    One that was elsewhere ``before`` gets the new files first and is renamed
+    then: whenever this ends, and however, the session is there once.
+    """
+    if before is not None and before != folder and before.is_dir():
+        if folder.exists():  # it was there twice
+            remove(before)
+        else:
+            finish(partial, before, None)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            before.rename(folder)
+            return
     if not folder.exists():
         try:
             partial.replace(folder)

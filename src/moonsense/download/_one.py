@@ -7,6 +7,7 @@ import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from moonsense.download import _plan as plan
 from moonsense.download._contents import Digest, Tally, Told
 from moonsense.download._ledger import Entry, State
 from moonsense.download._plan import Why
-from moonsense.errors import DataError, IncompleteError, MoonsenseError, NotFoundError
+from moonsense.errors import DataError, IncompleteError, NotFoundError
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 logger = logging.getLogger("moonsense.download")
@@ -79,7 +80,8 @@ class Downloader:
     """Looks at one session after another, and downloads what is needed.
 
     Args:
-        ended: whether the run is over, and nothing may appear any more.
+        going_on: entered while something appears on disk; raises when the run is
+            over, and nothing may appear any more.
     """
 
     def __init__(
@@ -90,14 +92,14 @@ class Downloader:
         with_journey_id: bool,
         overlap: timedelta,
         dry_run: bool,
-        ended: Callable[[], bool],
+        going_on: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._client = client
         self._output = output
         self._with_journey_id = with_journey_id
         self._overlap = overlap
         self._dry_run = dry_run
-        self._ended = ended
+        self._going_on = going_on
 
     def __call__(self, task: Task) -> Outcome:
         """Do a task. Raises MoonsenseError or OSError, and leaves what was there."""
@@ -119,10 +121,8 @@ class Downloader:
             assert entry is not None
             return self._keep(session, entry, found=found)
         # What is there stays where it is, unless all is to be downloaded anew.
-        place = entry.folder if entry else task.found or wanted
-        if reason is Why.ASKED:
-            place = wanted
-        before = entry.folder if entry and entry.contents else task.found
+        before = entry.folder if entry else task.found
+        place = wanted if reason is Why.ASKED else before or wanted
         return self._fetch(session, entry, place, reason, before)
 
     def is_there(self, entry: Entry | None) -> bool:
@@ -164,8 +164,8 @@ class Downloader:
         if described and not self._dry_run:
             with self._partial(entry.session_id) as partial:
                 content = layout.write_metadata(partial, session)
-                self._go_on()
-                layout.replace_metadata(partial, self._output / entry.folder)
+                with self._going_on():
+                    layout.replace_metadata(partial, self._output / entry.folder)
             assert entry.contents is not None
             entry.contents.files[METADATA] = Digest.of(content)
             entry = replace(entry, told=told)
@@ -175,7 +175,7 @@ class Downloader:
     def _fetch(
         self, session: Session, entry: Entry | None, folder: Path, reason: Why, before: Path | None
     ) -> Outcome:
-        """Download a session to its folder; what was there ``before``, elsewhere, is removed then."""
+        """Download a session to its folder, whatever lies there or where it was ``before``."""
         if self._dry_run:
             return Outcome(self._entry(session, folder, None, reason), reason)
         client, name = self._client, session.session_id
@@ -201,10 +201,8 @@ class Downloader:
                     f"{here.bundles} bundles came, and the cloud counts {told.bundles}",
                     where=f"session {name}",
                 )
-            self._go_on()
-            layout.finish(partial, self._output / folder)
-        if before is not None and before != folder:
-            layout.remove(self._output / before)
+            with self._going_on():
+                layout.finish(partial, self._output / folder, before and self._output / before)
         logger.info("session %s is in %s", name, folder)
         return Outcome(self._entry(session, folder, here, reason), reason)
 
@@ -244,7 +242,3 @@ class Downloader:
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
-
-    def _go_on(self) -> None:
-        if self._ended():
-            raise MoonsenseError("the download was given up")

@@ -71,7 +71,7 @@ class Run:
             with_journey_id=with_journey_id,
             overlap=overlap,
             dry_run=dry_run,
-            ended=lambda: self._workers.ended,
+            going_on=lambda: self._workers.going_on(),  # noqa: PLW0108 - there are none yet
         )
         self._workers: Workers[Task, Outcome] = Workers(self._downloader, threads)
         # What lies there may be of an earlier version, until all of it is in the ledger.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
+
+from moonsense.errors import MoonsenseError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -25,7 +28,8 @@ class Workers(Generic[T, R]):
         self._results: queue.SimpleQueue[tuple[T, R | None, BaseException | None]] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._most = threads
-        self._ended = threading.Event()
+        self._ended = False
+        self._lock = threading.Lock()
         self.in_hand = 0
         """How many tasks are waiting or being done."""
 
@@ -49,19 +53,23 @@ class Workers(Generic[T, R]):
         self.in_hand -= 1
         return done
 
-    @property
-    def ended(self) -> bool:
-        """Whether nobody waits for results any more."""
-        return self._ended.is_set()
+    @contextlib.contextmanager
+    def going_on(self) -> Iterator[None]:
+        """A moment of a task in which the end waits; MoonsenseError when it has come."""
+        with self._lock:
+            if self._ended:
+                raise MoonsenseError("the download was given up")
+            yield
 
     def end(self) -> None:
-        """Take no more tasks, and wait for none."""
-        self._ended.set()
+        """Take no more tasks, and wait for none; of what goes on, only for ``going_on``."""
+        with self._lock:
+            self._ended = True
         for _ in self._threads:
             self._tasks.put(None)
 
     def _work(self) -> None:
-        while (task := self._tasks.get()) is not None and not self.ended:
+        while (task := self._tasks.get()) is not None and not self._ended:
             try:
                 self._results.put((task, self._function(task), None))
             except BaseException as error:  # noqa: BLE001 (whoever takes the result raises it)
