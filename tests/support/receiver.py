@@ -56,7 +56,11 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        length = int(self.headers["Content-Length"])
+        body = self.rfile.read(length)
+        if len(body) < length:
+            self.close_connection = True  # the cloud was killed in the middle of it
+            return
         mood = self.server.mood()
         if mood == "200" or mood.endswith("after"):
             self._take(body)
