@@ -489,21 +489,3 @@ def test_proxies_of_the_environment_are_not_used(
         endpoint_id, _ = sending.endpoint(server.url)
         assert tried(sending, eventually, sending.send(endpoint_id)).state == WebhookDelivery.DELIVERED
         assert proxy.requests == []
-
-
-def test_an_event_that_fails_to_be_recorded_fails_what_it_is_about(
-    sending: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One transaction: neither is without the other, and what is asked again is told then."""
-    with WireServer(reply()) as server:
-        sending.endpoint(server.url, events=["SESSION_CREATED"])
-        with monkeypatch.context() as broken:
-            broken.setattr("moonsense.cloud.webhooks.outbox.deliveries.add", _fail)
-            with pytest.raises(OSError, match="no room"):
-                asyncio.run(sending.store.sessions.create(sending.who, Session(session_id="s")))
-        with pytest.raises(Exception, match="no such session"):
-            asyncio.run(sending.store.sessions.describe(sending.who.project_id, "s", full=False))
-
-
-def _fail(*_: object) -> None:
-    raise OSError("no room")

@@ -224,35 +224,19 @@ class Writer:
 
     def _transact(self, connection: Connection, group: list[_Work]) -> list[LogRow]:
         """Everything of a group in one transaction; gives the rows stored."""
-        appends = [work for work in group if work.rows]
+        plain = [row for work in group if work.job is None for row in work.rows]
         jobs = [work for work in group if work.job is not None]
         try:
             with self._transaction(connection) as cursor:
-                stored = append(
-                    connection, cursor, [row for work in appends for row in work.rows], self._sealed
-                )
+                stored = append(connection, cursor, plain, self._sealed)
                 for work in jobs:
-                    self._attempt(connection, work)
+                    stored += self._attempt(connection, cursor, work)
             return stored
         except self._integrity_error:
             # One of the bundles is for a session that was just deleted: no job
             # raises here, each fails alone. Store the others one by one.
-            return self._transact_one_by_one(connection, appends, jobs)
-
-    def _transact_one_by_one(
-        self, connection: Connection, appends: list[_Work], jobs: list[_Work]
-    ) -> list[LogRow]:
-        stored: list[LogRow] = []
-        with self._transaction(connection) as cursor:
-            for work in appends:
-                try:
-                    with connection.begin_nested():
-                        stored += append(connection, cursor, work.rows, self._sealed)
-                except self._integrity_error:
-                    work.error = Problem(404, "the session was deleted", param="session_id")
-            for work in jobs:
-                self._attempt(connection, work)
-        return stored
+            with self._transaction(connection) as cursor:
+                return [row for work in group for row in self._attempt(connection, cursor, work)]
 
     @staticmethod
     @contextlib.contextmanager
@@ -265,16 +249,21 @@ class Writer:
             finally:
                 cursor.close()
 
-    def _attempt(self, connection: Connection, work: _Work) -> None:
-        """Run one job so that its failure undoes it alone; none for rows that could not be stored."""
-        assert work.job is not None
-        if work.error is not None:
-            return
+    def _attempt(self, connection: Connection, cursor: DBAPICursor, work: _Work) -> list[LogRow]:
+        """Store one's rows and run its job, so that a failure of either undoes both and nothing else;
+        gives the rows stored."""
         try:
             with connection.begin_nested():
-                work.outcome = work.job(connection)
+                try:
+                    stored = append(connection, cursor, work.rows, self._sealed)
+                except self._integrity_error:
+                    raise Problem(404, "the session was deleted", param="session_id") from None
+                if work.job is not None:
+                    work.outcome = work.job(connection)
         except Exception as error:  # noqa: BLE001 - handed to the one who waits
             work.error = error
+            return []
+        return stored
 
 
 def _answer(group: list[_Work]) -> None:
