@@ -131,7 +131,7 @@ def test_sessions_that_are_done_are_not_asked_again(make, recording, reading: Cl
     sessions = {recording.session(5) for _ in range(4)}
     asked: list[str] = []
     plain = reading.list_chunks
-    monkeypatch.setattr(reading, "list_chunks", lambda of: asked.append(of) or plain(of))
+    monkeypatch.setattr(reading, "list_chunks", lambda of, **how: asked.append(of) or plain(of, **how))
     seen = Seen()
     with running(make(poll=0.01, sweep=0.01), seen):
         wait_until(lambda: len(seen.calls) == 4)
@@ -145,6 +145,56 @@ def test_sessions_that_are_done_are_not_asked_again(make, recording, reading: Cl
         wait_until(lambda: len(listed) > 15)
         assert len(asked) == before
     assert set(asked) == sessions
+
+
+def test_only_what_is_new_of_a_long_session_is_listed(make, recording, reading: Client, monkeypatch) -> None:
+    session = recording.session(15, final=False)
+    lists: list[tuple[int, int]] = []
+    plain = reading.list_chunks
+
+    def list_chunks(session_id: str, *, skip: int = 0) -> list[Chunk]:
+        chunks = list(plain(session_id, skip=skip))
+        lists.append((skip, len(chunks)))
+        return chunks
+
+    monkeypatch.setattr(reading, "list_chunks", list_chunks)
+    seen = Seen()
+    with running(make(), seen):
+        for count in (15, 20, 25):
+            recording.send(session, count - recording.sent[session])
+            wait_until(lambda count=count: seen.of(session) == everything(count))
+    wanted = [(skip, count) for skip, count in lists if count > 1]
+    assert wanted == [(0, 3), (2, 2), (3, 2)]
+
+
+def test_a_dead_letter_before_what_is_new_is_tried_anew(make, recording, checkpoints) -> None:
+    session = recording.session(15, final=False)
+    broken = True
+    seen = Seen(lambda _session, _chunk, bundles: broken and bundles[0].bundle.index == 6)
+    with running(make(tries=1), seen):
+        wait_until(lambda: seen.of(session) == everything(15))
+        recording.send(session, 5)
+        wait_until(lambda: seen.of(session) == everything(20))
+        broken = False
+        wait_until(lambda: len(checkpoints.retry("default")) == 1)
+        wait_until(lambda: seen.of(session) == [*everything(20), 6, 7, 8, 9, 10])
+
+
+def test_a_cloud_that_lists_chunks_in_another_order_hides_none(
+    make, recording, reading: Client, monkeypatch
+) -> None:
+    session = recording.session(15, final=False)
+    plain = reading.list_chunks
+
+    def newest_first(session_id: str, *, skip: int = 0) -> list[Chunk]:
+        return list(plain(session_id))[::-1][skip:]
+
+    monkeypatch.setattr(reading, "list_chunks", newest_first)
+    seen = Seen()
+    with running(make(), seen):
+        for count in (15, 20, 30):
+            recording.send(session, count - recording.sent[session])
+            wait_until(lambda count=count: sorted(seen.of(session)) == everything(count))
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
@@ -417,6 +467,24 @@ def test_it_stops_between_chunks(make, recording) -> None:
     assert consumer.status().working == 0
     assert make().run(seen, once=True).done == 3
     assert seen.of(session) == everything(20)
+
+
+def test_a_stop_before_the_run_is_not_lost(make, recording) -> None:
+    """The thread that runs it may be slower than the one that stops it."""
+    session = recording.session(5)
+    consumer, seen = make(), Seen()
+    consumer.stop()
+    assert consumer.run(seen).done == 0
+    consumer.stop()  # one more, after it ended
+    assert consumer.run(seen, once=True).done == 1
+    assert seen.of(session) == everything(5)
+
+
+def test_it_ends_when_its_checkpoints_are_closed(make, recording, checkpoints) -> None:
+    recording.session(15)
+    consumer = make()
+    with pytest.raises(CheckpointError, match="is closed"):
+        consumer.run(Seen(lambda *_: checkpoints.close() or False))
 
 
 def test_what_is_abandoned_is_not_committed(make, recording, checkpoints) -> None:

@@ -34,7 +34,7 @@ logger = logging.getLogger("moonsense.consumer")
 WAKING = ("SESSION_CREATED", "CHUNK_PERSISTED", "SESSION_INACTIVE")
 """The events after which a session may have a chunk."""
 
-_LOG_SECONDS = 60.0
+_FIRST_LOG_SECONDS, _LOG_SECONDS = 5.0, 60.0
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -146,6 +146,7 @@ class Consumer:
         )
         self._wakes = Wakes()
         self._run: Run | None = None
+        self._began = self._stopped = False
         self._lock = threading.Lock()
         if receiver is not None:
             receiver.on(*WAKING)(lambda payload: self.wake(payload.session_id))
@@ -169,11 +170,14 @@ class Consumer:
     def stop(self, *, abandon: bool = False) -> None:
         """End the run once the chunks under way are done. It may be called from any thread.
 
+        Before the first run, that one ends at once: it may be about to begin in another thread.
+
         Args:
             abandon: do not wait for them: what their handlers do is not committed.
         """
         with self._lock:
             run = self._run
+            self._stopped = not self._began
         if run is not None and abandon:
             run.abandon()
         elif run is not None:
@@ -194,7 +198,7 @@ class Consumer:
             AuthenticationError, PermissionDeniedError: the token does not do.
             RequestError, DataError, CheckpointError: with ``once``, cloud or store failed.
         """
-        return self._run_with(Call(handler, transactional=self._orders.checkpoints.transactional), once=once)
+        return self._run_with(Call(handler, transactional=self._orders.checkpoints.transactional), Run(once))
 
     async def run_async(self, handler: Handler, *, once: bool = False) -> Result:
         """The same beside an event loop, on which a coroutine function runs; cancelling it stops it.
@@ -210,24 +214,28 @@ class Consumer:
         """
         loop = asyncio.get_running_loop()
         call = Call(handler, transactional=self._orders.checkpoints.transactional, loop=loop)
-        running = asyncio.ensure_future(asyncio.to_thread(self._run_with, call, once=once))
+        run = Run(once)
+        running = asyncio.ensure_future(asyncio.to_thread(self._run_with, call, run))
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            self.stop()
+            run.stop()
             await running
             raise
 
-    def _run_with(self, call: Call, *, once: bool) -> Result:
-        run = Run(once)
+    def _run_with(self, call: Call, run: Run) -> Result:
         with self._lock:
             if self._run is not None:
                 raise ConfigurationError("the consumer runs already")
+            self._began = True
+            if self._stopped:
+                self._stopped = False
+                return Result(0, 0, 0)
             self._run = run
         try:
             with _signals(run):
                 run.begun_at = self._begin()
-                if once:
+                if run.once:
                     self._orders.checkpoints.wake(self._orders.name)
                 self._work(run, call)
         finally:
@@ -266,8 +274,11 @@ class Consumer:
             beat.start()
             crew.start("moonsense-consumer")
             finding.start("moonsense-consumer-finder")
-            while not run.over.wait(_LOG_SECONDS):
+            logger.info("consumer %s begins: %d sessions at the same time", self._orders.name, self._parallel)
+            pause = _FIRST_LOG_SECONDS
+            while not run.over.wait(pause):
                 self._log_lag(run)
+                pause = _LOG_SECONDS
         finally:
             self._wakes.run = None
             run.stop()
@@ -286,6 +297,8 @@ class Consumer:
             try:
                 self._orders.checkpoints.renew(owners, self._orders.lease)
             except CheckpointError as error:
+                if self._orders.checkpoints.closed:
+                    return  # whoever works finds out, and ends the run
                 # They run out, and what is done under them is not committed if others take over.
                 logger.warning("leases could not be prolonged: %s", error)
 

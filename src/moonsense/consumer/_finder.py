@@ -95,7 +95,7 @@ class Finder:
             except LASTING:
                 raise
             except (RequestError, DataError, CheckpointError) as error:
-                if self._run.once:
+                if self._run.once or self._orders.checkpoints.closed:
                     raise
                 logger.warning("sessions could not be listed, again in %.0f s: %s", self._orders.poll, error)
                 next_sweep = max(next_sweep, next_pass)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from moonsense.consumer._pool import Pool
 from moonsense.consumer._sql import Run, SqlCheckpoints, rendered
 from moonsense.errors import CheckpointError, MissingExtraError
 
@@ -50,10 +50,8 @@ class PostgresCheckpoints(SqlCheckpoints):
             raise CheckpointError(
                 "the address of the checkpoints is none of PostgreSQL: postgresql://USER@HOST/NAME"
             ) from None
-        self._idle: list[psycopg.Connection] = []
-        self._lock = threading.Lock()
-        self._closed = False
-        with self._mapped(), self._borrowed() as connection:
+        self._pool = Pool(self, self._connect, _shut, _usable)
+        with self._mapped(), self._pool.lend() as connection:
             if not create:
                 row = connection.execute("SELECT to_regclass('moonsense_consumer_schema')").fetchone()
                 if row is None or row[0] is None:
@@ -67,21 +65,14 @@ class PostgresCheckpoints(SqlCheckpoints):
         place = " ".join(f"{name}={known[name]}" for name in ("host", "port", "dbname") if known.get(name))
         return f"<{type(self).__name__} {place or 'of the environment'}>"
 
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:  # one that is lent is closed when it comes back
-            connection.close()
-
     @contextmanager
     def _writing(self) -> Iterator[Run]:
-        with self._mapped(), self._borrowed() as connection, connection.transaction():
+        with self._mapped(), self._pool.lend() as connection, connection.transaction():
             yield _runner(connection)
 
     @contextmanager
     def _reading(self) -> Iterator[Run]:
-        with self._mapped(), self._borrowed() as connection:
+        with self._mapped(), self._pool.lend() as connection:
             yield _runner(connection)
 
     @contextmanager
@@ -105,7 +96,7 @@ class PostgresCheckpoints(SqlCheckpoints):
     @contextmanager
     def _lend(self) -> Iterator[psycopg.Connection]:
         """A connection for a handler: only what goes wrong in getting it is mapped."""
-        lent = self._borrowed()
+        lent = self._pool.lend()
         with self._mapped():
             connection = lent.__enter__()
         try:
@@ -122,26 +113,9 @@ class PostgresCheckpoints(SqlCheckpoints):
 
         return mapped
 
-    @contextmanager
-    def _borrowed(self) -> Iterator[psycopg.Connection]:
-        with self._lock:
-            if self._closed:
-                raise CheckpointError(f"{self!r} is closed")
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = _driver().connect(self._conninfo, autocommit=True)
-        try:
-            yield connection
-        finally:
-            self._give_back(connection)
-
-    def _give_back(self, connection: psycopg.Connection) -> None:
-        with self._lock:
-            kept = not (self._closed or connection.closed)
-            if kept:
-                self._idle.append(connection)
-        if not kept:
-            connection.close()
+    def _connect(self) -> psycopg.Connection:
+        connection: psycopg.Connection = _driver().connect(self._conninfo, autocommit=True)
+        return connection
 
     @contextmanager
     def _mapped(self, keep: type[Exception] | tuple[()] = ()) -> Iterator[None]:
@@ -160,6 +134,14 @@ def _driver() -> Any:
     except ImportError as error:
         raise MissingExtraError("checkpoints in PostgreSQL", "postgres") from error
     return psycopg
+
+
+def _shut(connection: psycopg.Connection) -> None:
+    connection.close()
+
+
+def _usable(connection: psycopg.Connection) -> bool:
+    return not connection.closed
 
 
 def _runner(connection: psycopg.Connection) -> Run:

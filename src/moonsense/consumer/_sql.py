@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Protocol
 
 from moonsense.consumer import _statements as sql
+from moonsense.consumer._pool import Pool
 from moonsense.consumer.checkpoints import (
     MICROS,
     Backlog,
@@ -68,6 +69,15 @@ class SqlCheckpoints(Checkpoints):
     """A store in a database. A subclass has the connections."""
 
     transactional = True
+
+    _pool: Pool[Any]
+
+    @property
+    def closed(self) -> bool:
+        return self._pool.closed
+
+    def close(self) -> None:
+        self._pool.close()
 
     @abstractmethod
     def _writing(self) -> AbstractContextManager[Run]:

@@ -11,6 +11,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Literal, NoReturn, Self
 
+from moonsense.consumer._pool import Pool
 from moonsense.consumer._sql import Run, SqlCheckpoints, rendered
 from moonsense.errors import CheckpointError
 
@@ -45,13 +46,11 @@ class SqliteCheckpoints(SqlCheckpoints):
         in_memory = self._path == ":memory:"
         if not (create or in_memory or Path(self._path).is_file()):
             raise CheckpointError(f"there are no checkpoints at {self._path}")
-        self._idle: list[_Connection] = []
-        self._lock = threading.Lock()
+        self._pool = Pool(self, self._connect, _Connection.shut)
         # Each connection to memory would have tables of its own, so there is one.
         self._one = threading.Lock() if in_memory else nullcontext()
         # Within the process transactions queue up here: SQLite's own waiting is polling, and not fair.
         self._turn = threading.Lock()
-        self._closed = False
         try:
             with self._writing() as run:
                 self._create(run)
@@ -61,13 +60,6 @@ class SqliteCheckpoints(SqlCheckpoints):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._path}>"
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:  # one that is lent is closed when it comes back
-            connection.shut()
 
     @contextmanager
     def _writing(self) -> Iterator[Run]:
@@ -124,40 +116,26 @@ class SqliteCheckpoints(SqlCheckpoints):
 
     @contextmanager
     def _borrowed(self) -> Iterator[_Connection]:
-        with self._one:
-            with self._lock:
-                if self._closed:
-                    raise CheckpointError(f"{self!r} is closed")
-                connection = self._idle.pop() if self._idle else None
-            if connection is None:
-                with self._mapped():
-                    connection = self._connect()
-            try:
-                yield connection
-            finally:
-                with self._lock:
-                    kept = not self._closed
-                    if kept:
-                        self._idle.append(connection)
-                if not kept:
-                    connection.shut()
+        with self._one, self._pool.lend() as connection:
+            yield connection
 
     def _connect(self) -> _Connection:
-        connection = sqlite3.connect(
-            self._path,
-            timeout=_BUSY_SECONDS,
-            isolation_level=None,  # it is said here when transactions begin
-            check_same_thread=False,  # one thread at a time, but not always the same
-            factory=_Connection,
-        )
-        try:
-            connection.do("PRAGMA synchronous = FULL")
-            connection.do("PRAGMA foreign_keys = ON")
-            if sqlite3.sqlite_version_info >= _SOUND_WAL:
-                connection.do("PRAGMA journal_mode = WAL")
-        except BaseException:
-            connection.shut()
-            raise
+        with self._mapped():
+            connection = sqlite3.connect(
+                self._path,
+                timeout=_BUSY_SECONDS,
+                isolation_level=None,  # it is said here when transactions begin
+                check_same_thread=False,  # one thread at a time, but not always the same
+                factory=_Connection,
+            )
+            try:
+                connection.do("PRAGMA synchronous = FULL")
+                connection.do("PRAGMA foreign_keys = ON")
+                if sqlite3.sqlite_version_info >= _SOUND_WAL:
+                    connection.do("PRAGMA journal_mode = WAL")
+            except BaseException:
+                connection.shut()
+                raise
         return connection
 
     @contextmanager

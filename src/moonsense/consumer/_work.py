@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,27 @@ class Orders:
     lease: float
 
 
+class Finished:
+    """How many of a session's first chunks are done with, and the last of those, by session."""
+
+    _CAPACITY = 10_000
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[str, tuple[int, str]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, session_id: str) -> tuple[int, str] | None:
+        with self._lock:
+            return self._known.get(session_id)
+
+    def note(self, session_id: str, count: int, last: str) -> None:
+        with self._lock:
+            self._known[session_id] = count, last
+            self._known.move_to_end(session_id)
+            if len(self._known) > self._CAPACITY:
+                self._known.popitem(last=False)
+
+
 @dataclass
 class Run:
     """One run of a consumer.
@@ -40,6 +62,7 @@ class Run:
         abandoned: set when nothing is to be committed any more.
         listed: set when all sessions were listed once.
         over: set when the workers have ended, or are not waited for any more.
+        finished: what of sessions needs to be listed no more.
         done, failed, dead: chunks so far: done, tries that failed, given up.
     """
 
@@ -49,6 +72,7 @@ class Run:
     abandoned: threading.Event = field(default_factory=threading.Event)
     listed: threading.Event = field(default_factory=threading.Event)
     over: threading.Event = field(default_factory=threading.Event)
+    finished: Finished = field(default_factory=Finished)
     error: BaseException | None = None
     done: int = 0
     failed: int = 0

@@ -71,7 +71,7 @@ class Worker:
             except LeaseLostError as error:
                 logger.warning("%s; its chunk is processed there", error)
             except (RequestError, IncompleteError, CheckpointError) as error:
-                if self._run.once:
+                if self._run.once or self._store.closed:
                     raise
                 self._trouble(error)
             except _AbandonedError:
@@ -121,8 +121,8 @@ class Worker:
         tried, and whether all that were listed are done with.
         """
         session = Session.FromString(lease.document)
-        listed = list(self._orders.client.list_chunks(lease.session_id))
         known = self._store.chunks(lease)
+        before, listed = self._list(lease.session_id, known)
         waiting = [chunk for chunk in listed if self._is_wanted(chunk, known)]
         if waiting or lease.pending:  # chunks may have been skipped, or be listed no more
             self._store.asked(lease, rules.backlog(waiting))
@@ -132,7 +132,27 @@ class Worker:
             pause = self._attempt(lease, session, waiting[number:], known.get(chunk.chunk_id))
             if pause is not None:
                 return True, pause, False
+        if listed:
+            self._run.finished.note(lease.session_id, before + len(listed), listed[-1].chunk_id)
         return bool(waiting), 0.0, True
+
+    def _list(self, session_id: str, known: dict[str, ChunkRecord]) -> tuple[int, list[Chunk]]:
+        """A session's chunks, and how many there are before them that are done with.
+
+        Those that this run found to be done with are left out of the list, so
+        that a session of thousands costs one question as long as it grows. The
+        last of them is listed again: where it is another, as on a cloud that
+        orders its chunks otherwise, or where one of them is to be tried anew,
+        all are listed.
+        """
+        if finished := self._run.finished.of(session_id):
+            count, last = finished
+            listed = list(self._orders.client.list_chunks(session_id, skip=count - 1))
+            there = {chunk.chunk_id for chunk in listed}
+            failed = {chunk_id for chunk_id, record in known.items() if record.state is State.FAILED}
+            if listed and listed[0].chunk_id == last and failed <= there - {last}:
+                return count, listed[1:]
+        return 0, list(self._orders.client.list_chunks(session_id))
 
     def _is_wanted(self, chunk: Chunk, known: dict[str, ChunkRecord]) -> bool:
         record = known.get(chunk.chunk_id)
@@ -203,7 +223,7 @@ class Worker:
         self._run.count(failed=1, dead=int(dead))
         what = f"chunk {chunk.chunk_id} of session {lease.session_id}"
         if pause is None:
-            logger.error("%s was given up after %d tries", what, attempt, exc_info=error)
+            logger.error("%s was given up at try %d", what, attempt, exc_info=error)
         else:
             logger.warning("%s failed, try %d; again in %.1f s: %s", what, attempt, pause, line)
         return pause

@@ -261,6 +261,11 @@ class Checkpoints(ABC):
         Without ``chunk_ids``, all that were given up.
         """
 
+    @property
+    @abstractmethod
+    def closed(self) -> bool:
+        """Whether it was let go of: every other call raises CheckpointError then."""
+
     @abstractmethod
     def close(self) -> None:
         """Let go of the store. Idempotent."""

@@ -65,6 +65,31 @@ def test_a_cloud_that_gives_fewer_a_page_than_asked_for() -> None:
     assert listed(cloud) == cloud.ids
 
 
+@pytest.mark.parametrize("limit", [None, 5, 120])
+@pytest.mark.parametrize("skip", [0, 1, 99, 100, 101, 249, 250, 251, 400])
+def test_what_is_left_out_is_not_asked_for(skip: int, limit: int | None) -> None:
+    chunks = [f"c{number:04}" for number in range(250)]
+
+    def answer(request: Received) -> Reply:
+        query = dict(request.query)
+        size, page = int(query["per_page"]), int(query["page"])
+        more = page * size < len(chunks)
+        return reply(
+            {
+                "chunks": [{"chunk_id": name} for name in chunks[(page - 1) * size : page * size]],
+                "pagination": {"current_page": page, "per_page": size, "next_page": page + 1 if more else 0},
+            }
+        )
+
+    with WireServer(answer) as server:
+        with connect(Client, server) as client:
+            found = [chunk.chunk_id for chunk in client.list_chunks("s", skip=skip, limit=limit)]
+            with pytest.raises(ValueError, match="skip must not be below 0"):
+                client.list_chunks("s", skip=-1)
+        assert found == chunks[skip:][:limit]
+        assert len(server.requests) <= len(found) // min(100, limit or 100) + 2
+
+
 @pytest.mark.parametrize("arriving", [1, 30, 100, 250])
 def test_what_arrives_meanwhile_brings_no_repeats_and_hides_nothing(arriving: int) -> None:
     cloud = Cloud(250)

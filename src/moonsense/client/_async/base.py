@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 
 from moonsense.client._async.listing import AsyncListing
 from moonsense.client._core.answers import Answer
-from moonsense.client._core.arguments import checked_limit
+from moonsense.client._core.arguments import checked_limit, checked_skip
 from moonsense.client._core.deadlines import Deadline
 from moonsense.client._core.memory import Memory, checked_region
 from moonsense.client._core.options import (
@@ -240,12 +240,14 @@ class AsyncBase:
         query: Mapping[str, object] | None = None,
         ids: Mapping[str, str] | None = None,
         limit: int | None = None,
+        skip: int = 0,
         per_page: int = PER_PAGE,
         pager: type[Pager[Any]] = NumberPager,
         seen: Callable[[T], object] | None = None,
     ) -> AsyncListing[T]:
         """A list of the route of a name; ``seen`` is called with each item."""
         left = checked_limit(limit)
+        skip = checked_skip(skip)
         per_page = max(1, min(per_page, PER_PAGE, PER_PAGE if left is None else left))
 
         async def pages() -> AsyncGenerator[list[T]]:
@@ -253,11 +255,13 @@ class AsyncBase:
             if left == 0:
                 return
             region = await self._region_of(session) if session else None
-            numbers = {"per_page": per_page, **pager.FIRST}
+            number, unwanted = skip // per_page + 1, skip % per_page
+            numbers = {"per_page": per_page, **pager.FIRST, **({"page": number} if skip else {})}
             first = self._builder.build(name, region=region, query={**(query or {}), **numbers}, ids=ids)
-            walk = pager(first, page, items, identity, per_page)
+            walk = pager(first, page, items, identity, per_page, number)
             while walk.request is not None and left != 0:
-                found = walk.feed(await self._transport.send(walk.request))[:left]
+                found = walk.feed(await self._transport.send(walk.request))[unwanted:][:left]
+                unwanted = 0
                 if left is not None:
                     left -= len(found)
                 if seen:

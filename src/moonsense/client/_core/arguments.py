@@ -57,6 +57,13 @@ def checked_limit(limit: int | None) -> int | None:
     return limit
 
 
+def checked_skip(skip: int) -> int:
+    """How many items to leave out at the beginning. Raises ValueError below 0."""
+    if skip < 0:
+        raise ValueError(f"skip must not be below 0, and is {skip}")
+    return skip
+
+
 def feedback_message(feedback: JourneyFeedback | Mapping[str, Any]) -> JourneyFeedback:
     """Feedback as a message. Raises TypeError or ValueError for what is none."""
     if isinstance(feedback, JourneyFeedback):

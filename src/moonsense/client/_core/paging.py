@@ -44,6 +44,7 @@ class Pager(ABC, Generic[T]):
         items: the items of a page.
         identity: the id of an item.
         per_page: how many items a page were asked for.
+        number: which page the first request is for.
     """
 
     FIRST: Mapping[str, int]
@@ -56,6 +57,7 @@ class Pager(ABC, Generic[T]):
         items: Callable[[Message], Iterable[T]],
         identity: Callable[[T], str],
         per_page: int = PER_PAGE,
+        number: int = 1,
     ) -> None:
         self.request: Request | None = first
         self._first = first
@@ -63,6 +65,7 @@ class Pager(ABC, Generic[T]):
         self._items = items
         self._identity = identity
         self._per_page = per_page
+        self._page = number
         self._linked = False
         self._seen: dict[str, None] = {}
         self._asked: set[str] = {first.url}
@@ -132,8 +135,6 @@ class NumberPager(Pager[T]):
     """Goes on by the number of the page."""
 
     FIRST: Mapping[str, int] = {"page": 1}
-
-    _page = 1
 
     def _next(self, numbers: PaginationResponse, items: list[T], *, fresh: bool) -> Request | None:
         more = self._more(numbers, self._page, len(items))

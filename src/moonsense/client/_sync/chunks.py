@@ -30,8 +30,17 @@ class ChunkCalls(Readings):
     before. A reader that is dropped half way closes its connection.
     """
 
-    def list_chunks(self, session_id: str, *, limit: int | None = None) -> Listing[Chunk]:
-        """The chunks that a session's bundles were sealed into so far, oldest first; at most ``limit``."""
+    def list_chunks(self, session_id: str, *, limit: int | None = None, skip: int = 0) -> Listing[Chunk]:
+        """The chunks that a session's bundles were sealed into so far, oldest first.
+
+        Args:
+            session_id: the session.
+            limit: at most so many.
+            skip: without the first so many, whose pages are not asked for.
+
+        Raises:
+            ValueError: ``limit`` or ``skip`` is below 0.
+        """
 
         def seen(chunk: Chunk) -> None:
             if chunk.md5:
@@ -45,6 +54,7 @@ class ChunkCalls(Readings):
             session=session_id,
             ids={"session_id": session_id},
             limit=limit,
+            skip=skip,
             seen=seen,
         )
 
