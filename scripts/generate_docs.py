@@ -101,7 +101,11 @@ def commands() -> str:
                 yield from inside(child, f"{path} {name}")
 
     def row(path: str, command: Any) -> tuple[str, ...]:
-        arguments = [p.metavar or p.name.upper() for p in command.params if p.param_type_name == "argument"]
+        arguments = [
+            f"[{p.metavar}]..." if p.nargs == -1 and not p.required else p.metavar or p.name.upper()
+            for p in command.params
+            if p.param_type_name == "argument"
+        ]
         options = [f"`{max(p.opts, key=len)}`" for p in command.params if p.param_type_name == "option"]
         help_text = " ".join((command.help or "").split("\n\n")[0].split())
         return f"`{' '.join([path, *arguments])}`", help_text, " ".join(options)

@@ -31,9 +31,11 @@ class Run(Protocol):
 
 
 class RunScript(Protocol):
-    """Run the installed ``moonsense`` with arguments, in a process of its own."""
+    """Run the installed ``moonsense`` with arguments, in a process of its own and perhaps another folder."""
 
-    def __call__(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]: ...
+    def __call__(
+        self, *arguments: object, folder: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]: ...
 
 
 def without_color(variables: Mapping[str, str]) -> dict[str, str]:
@@ -84,9 +86,12 @@ def script_on_cloud(cloud: EmbeddedCloud) -> RunScript:
 
 
 def _script(environment: Mapping[str, str]) -> RunScript:
-    def run(*arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        *arguments: object, folder: Path | None = None, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [SCRIPT, *map(str, arguments)],
+            cwd=folder,
             env=without_color({**environment, **variables}),
             capture_output=True,
             text=True,

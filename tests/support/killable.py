@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-_START_SECONDS = 60.0
+_START_SECONDS = 300.0
 _STOP_SECONDS = 30.0
 
 _MOONSENSE = [sys.executable, "-c", "from moonsense.cli import main; main()"]

@@ -30,7 +30,7 @@ def start_and_kill(
     else:
         cloud.wait()
         enough = ledger.counts["requests acknowledged"] + rng.randrange(requests)
-        eventually(lambda: ledger.counts["requests acknowledged"] >= enough, timeout=60)
+        eventually(lambda: ledger.counts["requests acknowledged"] >= enough, timeout=300)
         if number % 5 == 3 and cloud.kill_renderer():
             wait(rng.uniform(0, 0.3))
         wait(rng.uniform(0, 0.02))

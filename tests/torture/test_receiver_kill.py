@@ -31,9 +31,10 @@ SEED = int(os.environ.get("MOONSENSE_TORTURE") or 1)
 
 # Fails a third of the time: before, between and after what it writes.
 PROGRAM = """
-import random, sqlite3
+import random, signal, sqlite3
 from moonsense.webhooks import WebhookReceiver
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background ignores it
 receiver = WebhookReceiver("webhooks.db", lease=0.2)
 
 def perhaps():
@@ -121,7 +122,9 @@ def test_kills_while_webhooks_are_received(tmp_path: Path, eventually: Callable[
     try:
         for _ in range(KILLS):
             before = sum(len(sender.taken) for sender in senders)
-            eventually(lambda before=before: sum(len(sender.taken) for sender in senders) > before)
+            eventually(
+                lambda before=before: sum(len(sender.taken) for sender in senders) > before, timeout=300
+            )
             time.sleep(rng.uniform(0, 0.1))  # any moment of what goes on now
             end(process, signal.SIGKILL)
             process, url = start(tmp_path)

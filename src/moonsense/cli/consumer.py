@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moonsense.cli.options import Json, parse_time
+from moonsense.cli.options import Json, Platforms, is_ago, parse_time
 from moonsense.cli.output import Column, note, show_json_value, show_table
 
 if TYPE_CHECKING:
@@ -35,10 +35,10 @@ Location = Annotated[
         show_default=False,
     ),
 ]
-Name = Annotated[str, typer.Option("--name", help="Which consumer of these checkpoints.")]
+Name = Annotated[str, typer.Option("--name", metavar="NAME", help="Which consumer of these checkpoints.")]
 Chunks = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[CHUNK]...", help="The ids of chunks.", show_default=False),
+    typer.Argument(metavar="CHUNK", help="The ids of chunks; or --all.", show_default=False),
 ]
 All = Annotated[bool, typer.Option("--all", help="All chunks that were given up.")]
 
@@ -58,6 +58,7 @@ def run(
     start: Annotated[
         str,
         typer.Option(
+            metavar="WHEN",
             help="Where to begin at the first run: beginning, now, or a time such as 2026-03-01.",
             show_default=False,
         ),
@@ -65,24 +66,35 @@ def run(
     name: Name = "default",
     label: Annotated[
         list[str] | None,
-        typer.Option("--label", "-l", help="Only sessions with this label; several: any of them."),
+        typer.Option(
+            "--label", "-l", metavar="NAME", help="Only with this label; again for several: any of them."
+        ),
     ] = None,
-    platform: Annotated[
-        list[str] | None,
-        typer.Option("--platform", "-p", help="Only sessions of this platform; several: any of them."),
-    ] = None,
-    parallel: Annotated[int, typer.Option(min=1, help="Sessions at the same time.")] = 4,
-    tries: Annotated[int, typer.Option(min=1, help="How often a chunk is tried before it is given up.")] = 5,
-    poll: Annotated[float, typer.Option(help="Seconds between two looks for new data.")] = 10.0,
+    platform: Platforms = None,
+    parallel: Annotated[int, typer.Option(min=1, metavar="N", help="Sessions at the same time.")] = 4,
+    tries: Annotated[
+        int, typer.Option(min=1, metavar="N", help="How often a chunk is tried before it is given up.")
+    ] = 5,
+    poll: Annotated[
+        float, typer.Option(min=0.01, metavar="SECONDS", help="Between two looks for new data.")
+    ] = 10.0,
     lease: Annotated[
-        float, typer.Option(help="Seconds until another process takes over from one that stands still.")
+        float,
+        typer.Option(
+            min=0.1, metavar="SECONDS", help="Until another process takes over from one that stands still."
+        ),
     ] = 30.0,
     once: Annotated[bool, typer.Option("--once", help="Process what is there, and end.")] = False,
 ) -> None:
     """Call a function for every chunk of every session, until Ctrl-C or SIGTERM.
 
-    What is under way then is finished first; a second Ctrl-C abandons it. The
-    module is looked for in the current folder, too. How far it is is logged.
+    What is under way then is finished first; a second Ctrl-C abandons it.
+
+    The module is looked for in the current folder, too. A fourth parameter of
+    the function, named transaction, gets the connection in whose transaction
+    it is remembered that the chunk is done.
+
+    How far it is is logged every minute.
     """
     from moonsense.client import Client
     from moonsense.consumer import Consumer
@@ -113,14 +125,22 @@ def run(
 def status(
     *,
     checkpoints: Location,
-    name: Annotated[str | None, typer.Option("--name", help="Only this consumer.")] = None,
+    name: Annotated[str | None, typer.Option("--name", metavar="NAME", help="Only this consumer.")] = None,
     trace: Annotated[bool, typer.Option("--traceback", help="Show the tracebacks, too.")] = False,
     json: Json = False,
 ) -> None:
-    """Show how far consumers are, and the chunks that were given up. Times are UTC."""
+    """Show how far consumers are, and the chunks that were given up. Times are UTC.
+
+    DONE counts chunks, and BEHIND those that are known and not done: the oldest
+    has waited FOR so long. DEAD are those that were given up. Of the SESSIONS
+    that were found, some are WAITING to be looked at, and WORKING are looked at
+    now.
+    """
     from moonsense.consumer import open_checkpoints as open_
 
     with open_(checkpoints, readonly=True) as store:
+        if name is not None:
+            _known(store, name)
         consumers, letters = store.status(name), store.dead_letters(name)
     if json:
         show_json_value([_as_json(status, letters) for status in consumers])
@@ -160,31 +180,44 @@ def status(
         _show_letters(letters)
     if trace:
         for letter in letters:
-            typer.echo(f"\n{letter.chunk_id}\n{letter.traceback.rstrip()}")
+            typer.echo(f"\n{letter.chunk_id} of session {letter.session_id}\n{letter.traceback.rstrip()}")
     elif letters:
-        note("moonsense consumer retry tries them anew, skip leaves them out; --traceback shows more")
+        note("moonsense consumer retry has them tried anew, skip leaves them out; --traceback shows more")
 
 
 @app.command()
 def retry(
     chunks: Chunks = None, *, every: All = False, checkpoints: Location, name: Name = "default"
 ) -> None:
-    """Have chunks that were given up tried anew. The consumer takes them up when it runs."""
-    _move(chunks, checkpoints, every=every, move=lambda store, ids: store.retry(name, ids))
+    """Have chunks that were given up tried anew, as often as any. The consumer takes them up when it runs.
+
+    Named ones that are still being tried are tried at once, and their tries
+    counted anew.
+    """
+    _move(
+        chunks,
+        checkpoints,
+        name,
+        lambda store, ids: store.retry(name, ids),
+        every=every,
+        done="to be tried anew",
+    )
 
 
 @app.command()
 def skip(chunks: Chunks = None, *, every: All = False, checkpoints: Location, name: Name = "default") -> None:
     """Leave chunks out for good: those that were given up, or that fail and hold their session up."""
-    _move(chunks, checkpoints, every=every, move=lambda store, ids: store.skip(name, ids))
+    _move(chunks, checkpoints, name, lambda store, ids: store.skip(name, ids), every=every, done="left out")
 
 
 def _move(
     chunks: list[str] | None,
     checkpoints: str,
+    name: str,
+    move: Callable[[Checkpoints, list[str] | None], list[str]],
     *,
     every: bool,
-    move: Callable[[Checkpoints, list[str] | None], list[str]],
+    done: str,
 ) -> None:
     from moonsense.consumer import open_checkpoints as open_
     from moonsense.errors import CheckpointError
@@ -192,6 +225,7 @@ def _move(
     if bool(chunks) == every:
         raise typer.BadParameter("name chunks, or say --all")
     with open_(checkpoints, create=False) as store:
+        _known(store, name)
         moved = move(store, chunks or None)
     for chunk_id in moved:
         typer.echo(chunk_id)
@@ -199,7 +233,19 @@ def _move(
         raise CheckpointError(
             f"not among the chunks that failed: {', '.join(missing)} (moonsense consumer status shows those)"
         )
-    note(f"{len(moved)} chunks")
+    note(f"{len(moved)} {done}" if moved else "there is no chunk that was given up")
+
+
+def _known(store: Checkpoints, name: str) -> None:
+    """Raises CheckpointError for a consumer that there is none of."""
+    from moonsense.errors import CheckpointError
+
+    names = [status.name for status in store.status()]
+    if name not in names:
+        raise CheckpointError(
+            f"no consumer {name!r} was run on these checkpoints; moonsense consumer status shows which were"
+            + (f": {', '.join(names)}" if names else "")
+        )
 
 
 def _function(spec: str) -> Callable[..., Any]:
@@ -225,9 +271,9 @@ def _function(spec: str) -> Callable[..., Any]:
 def _start(text: str) -> str | datetime:
     if text in ("beginning", "now"):
         return text
-    if parse_time(text) != (moment := parse_time(text)):
+    if is_ago(text):
         raise typer.BadParameter(f"{text!r} is another time at every start; write one such as 2026-03-01")
-    return moment
+    return parse_time(text)
 
 
 def _begun(status: ConsumerStatus) -> str:

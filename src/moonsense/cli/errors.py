@@ -47,6 +47,11 @@ def _set_up(error: errors.MoonsenseError) -> str:
     return "" if "moonsense " in error.message else "the command with --help"
 
 
+def _name_checkpoints(error: errors.MoonsenseError) -> str:
+    told = "moonsense " in error.message
+    return "" if told else "moonsense consumer status --help, which says how to name checkpoints"
+
+
 ADVICE: dict[type[errors.MoonsenseError], Advice] = {
     errors.MissingExtraError: Advice(2),  # its message is the command
     errors.ConfigurationError: Advice(2, _set_up),
@@ -77,7 +82,7 @@ ADVICE: dict[type[errors.MoonsenseError], Advice] = {
     errors.RecordingError: Advice(1, "again: nothing that was acknowledged is lost"),
     errors.DownloadError: Advice(1, "again: what is complete is not downloaded twice"),
     errors.LeaseLostError: Advice(1, "again"),
-    errors.CheckpointError: Advice(1, "moonsense consumer status --help, which says how to name checkpoints"),
+    errors.CheckpointError: Advice(1, _name_checkpoints),
     errors.MoonsenseError: Advice(1, "the command again with moonsense --debug"),
 }
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_SPAN = re.compile(r"(\d{1,6})([smhdw])")
 
 
 def parse_time(text: str) -> datetime:
@@ -17,16 +18,20 @@ def parse_time(text: str) -> datetime:
 
     Without a zone it is UTC. Raises typer.BadParameter.
     """
-    ago = re.fullmatch(r"(\d{1,6})([smhdw])", text)
     try:
-        if ago:
-            return datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        if is_ago(text):
+            return datetime.now(UTC) - parse_span(text)
         moment = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise typer.BadParameter(
             f"{text!r} is not a time: write 2026-03-01, 2026-03-01T10:00, 2026-03-01T10:00+02:00 or 2h, 7d"
         ) from None
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
+
+
+def is_ago(text: str) -> bool:
+    """Whether a text says how long ago, and so is another time whenever it is read."""
+    return _SPAN.fullmatch(text) is not None
 
 
 def parse_day_or_time(text: str) -> date:
@@ -47,7 +52,7 @@ def parse_day(text: str) -> date:
 
 def parse_span(text: str) -> timedelta:
     """A length of time, such as ``12h`` or ``7d``. Raises typer.BadParameter."""
-    span = re.fullmatch(r"(\d{1,6})([smhdw])", text)
+    span = _SPAN.fullmatch(text)
     if span is None:
         raise typer.BadParameter(f"{text!r} is not a length of time: write 12h or 7d")
     return timedelta(**{_UNITS[span[2]]: int(span[1])})

@@ -12,7 +12,7 @@ import orjson
 
 from moonsense.consumer import _statements as sql
 from moonsense.consumer._sql import SqlTransaction
-from moonsense.consumer._sqlite import SqliteCheckpoints
+from moonsense.consumer._sqlite import SqliteCheckpoints, check_place
 from moonsense.consumer.checkpoints import Failure, Lease, Outcome, State, Transaction
 from moonsense.errors import CheckpointError
 from moonsense.locking import hold
@@ -42,8 +42,7 @@ class FileCheckpoints(SqliteCheckpoints):
             CheckpointError: it cannot be opened, another process has it, or it is no such file.
         """
         self._place = Path(path)
-        if not (self._place.is_file() or (create and not readonly)):
-            raise CheckpointError(f"there are no checkpoints at {self._place}")
+        check_place(self._place, create=create and not readonly)
         self._held: IO[bytes] | None = None
         self._journal: IO[bytes] | None = None
         super().__init__(":memory:")

@@ -248,11 +248,10 @@ class SqlCheckpoints(Checkpoints):
         ]
 
     def retry(self, consumer: str, chunk_ids: Collection[str] | None = None) -> list[str]:
-        return self._move(consumer, chunk_ids, (State.DEAD,), State.FAILED)
+        return self._move(consumer, chunk_ids, _before(chunk_ids), State.FAILED)
 
     def skip(self, consumer: str, chunk_ids: Collection[str] | None = None) -> list[str]:
-        before = (State.DEAD,) if chunk_ids is None else (State.DEAD, State.FAILED)
-        return self._move(consumer, chunk_ids, before, State.SKIPPED)
+        return self._move(consumer, chunk_ids, _before(chunk_ids), State.SKIPPED)
 
     def _move(
         self, consumer: str, chunk_ids: Collection[str] | None, before: Collection[State], after: State
@@ -267,12 +266,17 @@ class SqlCheckpoints(Checkpoints):
                 changed = run(sql.CHANGE_STATE, **place, chunk_id=chunk_id, state=after.value, before=state)
                 if not changed.rowcount:
                     continue  # another process was faster
-                run(sql.EXHUME, consumer=consumer, chunk_id=chunk_id)
                 counted = {State.DEAD.value, State.SKIPPED.value}
-                change = bundles * ((after.value in counted) - (state in counted))
-                run(sql.STIR, **place, bundles=change)
+                change = (after.value in counted) - (state in counted)
+                run(sql.STIR, **place, chunk_id=chunk_id, bundles=bundles * change, chunks=-change)
+                run(sql.EXHUME, consumer=consumer, chunk_id=chunk_id)
                 moved.append(chunk_id)
         return moved
+
+
+def _before(chunk_ids: Collection[str] | None) -> tuple[State, ...]:
+    """The states that chunks are moved out of: what is still being tried is left alone unless it is named."""
+    return (State.DEAD,) if chunk_ids is None else (State.DEAD, State.FAILED)
 
 
 def _mine(lease: Lease) -> dict[str, object]:

@@ -44,8 +44,8 @@ class SqliteCheckpoints(SqlCheckpoints):
         """
         self._path = os.fspath(path)
         in_memory = self._path == ":memory:"
-        if not (create or in_memory or Path(self._path).is_file()):
-            raise CheckpointError(f"there are no checkpoints at {self._path}")
+        if not in_memory:
+            check_place(Path(self._path), create=create)
         self._pool = Pool(self, self._connect, _Connection.shut)
         # Each connection to memory would have tables of its own, so there is one.
         self._one = threading.Lock() if in_memory else nullcontext()
@@ -146,6 +146,14 @@ class SqliteCheckpoints(SqlCheckpoints):
             raise
         except sqlite3.Error as error:
             raise CheckpointError(f"the checkpoints in {self._path} cannot be used: {error}") from error
+
+
+def check_place(path: Path, *, create: bool) -> None:
+    """Raises CheckpointError where no checkpoints are and, with ``create``, none can be made."""
+    if create and not path.parent.is_dir():
+        raise CheckpointError(f"there is no folder {path.parent} to keep checkpoints in")
+    if not create and not path.is_file():
+        raise CheckpointError(f"there are no checkpoints at {path}")
 
 
 class _Connection(sqlite3.Connection):

@@ -166,7 +166,12 @@ EXHUME = """DELETE FROM moonsense_consumer_dead_letter
     WHERE consumer = :consumer AND chunk_id = :chunk_id"""
 # Due again, and at a moment that a worker who holds it did not see.
 STIR = """UPDATE moonsense_consumer_session
-    SET due_at = {now}, processed = processed + :bundles
+    SET due_at = {now}, processed = processed + :bundles,
+        pending = CASE WHEN pending + :chunks > 0 THEN pending + :chunks ELSE 0 END,
+        oldest_pending = CASE WHEN pending > 0 THEN oldest_pending ELSE
+            (SELECT created_at FROM moonsense_consumer_dead_letter
+                WHERE consumer = :consumer AND chunk_id = :chunk_id)
+        END
     WHERE consumer = :consumer AND session_id = :session_id"""
 
 # What is far from now waits for nothing but a growth that a list would show.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import traceback
+from types import TracebackType
 
 from moonsense.consumer import _rules as rules
 from moonsense.consumer._finder import LASTING
@@ -207,6 +208,7 @@ class Worker:
         dead = attempt >= self._orders.tries
         pause = None if dead else rules.backoff(attempt, self._orders.backoff)
         line = " ".join("".join(traceback.format_exception_only(error)).split())
+        trace = _from_the_handler(error.__traceback__)
         self._store.failed(
             lease,
             Failure(
@@ -216,14 +218,22 @@ class Worker:
                 attempts=attempt,
                 pause=None if pause is None else round(pause * MICROS),
                 error=line,
-                trace="".join(traceback.format_exception(error)),
+                trace="".join(traceback.format_exception(type(error), error, trace)),
                 left=rules.backlog(waiting[1:] if dead else waiting),
             ),
         )
         self._run.count(failed=1, dead=int(dead))
         what = f"chunk {chunk.chunk_id} of session {lease.session_id}"
         if pause is None:
-            logger.error("%s was given up at try %d", what, attempt, exc_info=error)
+            logger.error("%s was given up at try %d", what, attempt, exc_info=(type(error), error, trace))
         else:
             logger.warning("%s failed, try %d; again in %.1f s: %s", what, attempt, pause, line)
         return pause
+
+
+def _from_the_handler(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without our own frames before the handler's."""
+    inner = trace
+    while inner is not None and inner.tb_frame.f_globals.get("__name__", "").startswith(__package__):
+        inner = inner.tb_next
+    return inner or trace

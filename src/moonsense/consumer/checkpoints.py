@@ -252,7 +252,10 @@ class Checkpoints(ABC):
 
     @abstractmethod
     def retry(self, consumer: str, chunk_ids: Collection[str] | None = None) -> list[str]:
-        """Have dead letters tried anew: those of some chunks, or all; gives the chunks' ids."""
+        """Have chunks tried anew that were given up or, when named, are still failing; gives their ids.
+
+        Without ``chunk_ids``, all that were given up.
+        """
 
     @abstractmethod
     def skip(self, consumer: str, chunk_ids: Collection[str] | None = None) -> list[str]:

@@ -122,7 +122,7 @@ def show(
 def resend(
     delivery: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[DELIVERY]...", help="Their ids.", show_default=False),
+        typer.Argument(metavar="DELIVERY", help="Their ids.", show_default=False),
     ] = None,
     *,
     endpoint: EndpointOption = None,
