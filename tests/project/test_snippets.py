@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -184,9 +184,9 @@ receiver.close()
 """
 
 
-def test_readme(terminal: Terminal) -> None:
+def test_readme(terminal: Terminal, eventually: Callable[..., str]) -> None:
     found = list(blocks(ROOT / "README.md"))
-    assert [block.language for block in found].count("python") == 4
+    assert [block.language for block in found].count("python") == 5
     first = next(block for block in found if block.language == "python")
     recorded = ""
     for block in found:
@@ -199,6 +199,10 @@ def test_readme(terminal: Terminal) -> None:
             assert given != block.text
             terminal.variables[environment.WEBHOOK_SECRET] = SECRET
             assert terminal.python(replace(block, text=given)) == "a chunk of s can be read\nhandled\n"
+        elif "Consumer" in block.text:
+            once = block.text.replace(".run(handle)", ".run(handle, once=True)")
+            assert once != block.text
+            assert _processed(terminal, replace(block, text=once), eventually).split()[0] == recorded
         elif block.language == "python":
             printed = terminal.python(block)
             if printed.startswith("recorded"):
@@ -216,6 +220,11 @@ def test_readme(terminal: Terminal) -> None:
     assert printed[0].split()[0] == recorded
     assert sum(int(line.split()[1]) for line in printed[1:]) == 500
     assert (terminal.folder / "walk.json").read_text(encoding="utf-8").count("\n") == len(printed) - 1
+
+
+def _processed(terminal: Terminal, block: Block, eventually: Callable[..., str]) -> str:
+    """What a program says once there is a chunk: the last bundles may be in none yet."""
+    return eventually(lambda: terminal.python(block))
 
 
 def test_operating(terminal: Terminal) -> None:
