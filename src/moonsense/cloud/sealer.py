@@ -25,7 +25,6 @@ from sqlalchemy import Connection, Engine
 
 from moonsense.cloud.catalog import chunks, log, sessions, values
 from moonsense.cloud.catalog.log import LogRow, Ranges, Unsealed
-from moonsense.cloud.catalog.sessions import SessionRef
 from moonsense.cloud.catalog.writer import Writer
 from moonsense.cloud.objects import Objects, chunk_keys
 from moonsense.cloud.renditions import Rendered
@@ -70,9 +69,9 @@ class Sealer:
         objects: Objects,
         rules: SealRules,
         render: Callable[[Sequence[bytes]], Rendered],
-        persisted: Callable[[Connection, SessionRef], None] = lambda _connection, _ref: None,
+        persisted: Callable[[Connection, str, str], None] = lambda _connection, _project, _session: None,
     ) -> None:
-        """``persisted`` is called in the transaction that adds a chunk."""
+        """``persisted`` is called in the transaction that adds a chunk, with project and session."""
         self._render = render
         self._persisted = persisted
         self._engine = engine
@@ -230,8 +229,7 @@ class Sealer:
             if removed != len(received):
                 raise RuntimeError(f"the log gave {len(received)} bundles and took back {removed}")
             self._writer.sealed.forget(key)
-            if (ref := sessions.find(connection, session_id)) is not None:
-                self._persisted(connection, ref)
+            self._persisted(connection, project_id, session_id)
             return True
 
         if not self._writer.do_now(commit):

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, delete, select, text
 
-from moonsense.cloud.catalog import deliveries, endpoints, labels
+from moonsense.cloud.catalog import deliveries, endpoints, labels, sessions
 from moonsense.cloud.catalog.deliveries import Entry
 from moonsense.cloud.catalog.log import LogRow
 from moonsense.cloud.catalog.sessions import SessionRef
@@ -86,9 +86,11 @@ class Outbox:
             self._record(connection, ref, WebhookEventTypes.SESSION_CREATED)
             self._watch(connection, ref)
 
-    def chunk_persisted(self, connection: Connection, ref: SessionRef) -> None:
+    def chunk_persisted(self, connection: Connection, project_id: str, session_id: str) -> None:
         """A chunk of a session can be read."""
-        if ref.project_id in self._subscribers:
+        if project_id not in self._subscribers:
+            return
+        if (ref := sessions.find(connection, session_id)) is not None:
             self._record(connection, ref, WebhookEventTypes.CHUNK_PERSISTED)
 
     def bundles_received(
