@@ -1,6 +1,6 @@
 """Measure everything, print it, and write docs/performance.md.
 
-    python -m benchmarks [--quick] [--only reading|calls|ingest|download|webhooks|tables] [--output FILE]
+    python -m benchmarks [--quick] [--only PART] [--output FILE]
 
 ``--quick`` is a short run to see that it works; its figures are rough. It
 writes nothing unless told where, and neither does ``--only``.
@@ -15,12 +15,12 @@ from pathlib import Path
 
 from rich.console import Console
 
-from benchmarks import calls, download, ingest, material, reading, report, tables, webhooks
+from benchmarks import calls, consumer, download, ingest, material, reading, report, tables, webhooks
 
 # On a disk: what is promised to be durable must be made so, which in memory costs nothing.
 FOLDER = material.ROOT / ".bench"
 DOCUMENT = material.ROOT / "docs" / "performance.md"
-PARTS = ("reading", "calls", "ingest", "download", "webhooks", "tables")
+PARTS = ("reading", "calls", "ingest", "download", "webhooks", "consumer", "tables")
 
 
 def main() -> None:
@@ -55,6 +55,10 @@ def main() -> None:
             print("webhooks")
             bundles, sessions = (100, 10) if options.quick else (2_000, 60)
             found += webhooks.measure(FOLDER / "webhooks", bundles, sessions)
+        if options.only in (None, "consumer"):
+            print("consumer")
+            sessions, length, rounds = (10, 100, 1) if options.quick else (40, 200, 3)
+            found += consumer.measure(FOLDER / "consumer", material.to_read(), sessions, length, rounds)
         if options.only in (None, "tables"):
             print("tables")
             size, rounds = (1_000_000, 1) if options.quick else (5_000_000, 2)

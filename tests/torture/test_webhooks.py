@@ -77,7 +77,7 @@ def test_kills_while_webhooks_are_delivered(tmp_path: Path, eventually: Eventual
                     next(client.list_webhook_deliveries(state="WAITING"), None) is None
                     and expected <= _received(log).keys()
                 ),
-                timeout=900 if TORTURE else 90,
+                timeout=1800 if TORTURE else 90,
             )
             assert list(client.list_webhook_deliveries(state="FAILED", limit=1)) == []
         cloud.stop()
