@@ -67,7 +67,7 @@ sync: .venv/.tools
 	@$(bin)/python scripts/generate_sync.py
 
 bench: .venv/.tools
-	@$(bin)/python scripts/side_environments.py
+	@$(bin)/python scripts/side_environments.py 0.5.0 0.13.1
 	@$(bin)/python -m benchmarks
 
 clean:

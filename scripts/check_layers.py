@@ -25,6 +25,7 @@ LEVELS: dict[str, int] = {
     "reflection": 0,
     "contract": 1,
     "locking": 1,
+    "stores": 1,
     "clock": 2,
     "codec": 2,
     "download": 3,  # works on any client that it is given, so a client can offer it

@@ -6,6 +6,7 @@
 ``.venv-models``        the generator of src/moonsense/models, on the oldest protobuf that is supported
 ``.venv-peers/0.5.0``   a published client, unchanged, for tests/peers and benchmarks
 ``.venv-peers/0.13.1``  likewise
+``.venv-peers/pyspark``  what reads an exported dataset in tests/export; half a gigabyte, where there is Java
 
 Where one cannot be made, this says why and writes the reason beside it
 (``.venv-peers/0.5.0.reason``); what needs it skips with that reason. An
@@ -14,6 +15,7 @@ environment is made anew when its requirements or the Python change.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -26,12 +28,13 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment to make, on Pythons before ``before`` if there is such a limit."""
+    """An environment to make, on Pythons before ``before`` and with Java from ``java`` on, if it says so."""
 
     name: str
     path: Path
     requirements: tuple[str, ...]
     before: tuple[int, int] | None = None
+    java: int | None = None
     needed: bool = False
 
     @property
@@ -59,6 +62,12 @@ ENVIRONMENTS = (
         "0.13.1",
         ROOT / ".venv-peers" / "0.13.1",
         ("moonsense==0.13.1", "pytz", "protobuf<4"),
+    ),
+    Environment(
+        "pyspark",
+        ROOT / ".venv-peers" / "pyspark",
+        ("pyspark==4.3.0",),
+        java=17,
     ),
 )
 
@@ -91,6 +100,28 @@ def make(environment: Environment) -> str:
     return ""
 
 
+def java_version() -> int:
+    """The Java on the path, as 17; 0 without one."""
+    program = shutil.which("java")
+    if program is None:
+        return 0
+    said = subprocess.run([program, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(?:1\.)?(\d+)', said)  # "17.0.15", and "1.8.0_442" of old
+    return int(found[1]) if found else 0
+
+
+def hindrance(environment: Environment) -> str:
+    """Why an environment cannot be made here, or ""."""
+    if environment.before and sys.version_info >= environment.before:
+        limit = ".".join(map(str, environment.before))
+        return f"it does not install on Python {limit} and later"
+    if environment.java and (found := java_version()) < environment.java:
+        return (
+            f"it needs Java {environment.java} or later, and there is {f'Java {found}' if found else 'none'}"
+        )
+    return ""
+
+
 def main() -> int:
     names = sys.argv[1:]
     unknown = set(names) - {environment.name for environment in ENVIRONMENTS}
@@ -101,10 +132,8 @@ def main() -> int:
     for environment in ENVIRONMENTS:
         if names and environment.name not in names:
             continue
-        if environment.before and sys.version_info >= environment.before:
-            limit = ".".join(map(str, environment.before))
-            reason = f"it does not install on Python {limit} and later"
-        else:
+        reason = hindrance(environment)
+        if not reason:
             reason = make(environment)
             failed = failed or bool(reason and environment.needed)
         if reason:

@@ -38,7 +38,13 @@ def example(cls: type[BaseException]) -> errors.MoonsenseError:
         return cls("not sent", session_id="abc", unsent=[Bundle(index=1), Bundle(index=2)])
     if issubclass(cls, errors.DownloadError):
         return cls({}, 3)
-    plain = (errors.MoonsenseError, errors.ConfigurationError, errors.CheckpointError, errors.LeaseLostError)
+    plain = (
+        errors.MoonsenseError,
+        errors.ConfigurationError,
+        errors.CheckpointError,
+        errors.LeaseLostError,
+        errors.StoreError,
+    )
     assert cls in plain
     return cls("wrong")
 

@@ -24,6 +24,7 @@
     ├── RecordingError              bundles that could not be sent; they are kept on it
     ├── CheckpointError             a consumer's checkpoints cannot be read or written
     │   └── LeaseLostError          another consumer has the session by now
+    ├── StoreError                  an object store does not answer, or refuses
     └── DownloadError               sessions that could not be downloaded; each one's error is on it
 
 Errors survive pickling, so they cross process borders whole, and none of
@@ -62,6 +63,7 @@ __all__ = [
     "ResponseError",
     "ServerError",
     "SignatureError",
+    "StoreError",
     "TooLargeError",
     "UnprocessableError",
     "error_for_status",
@@ -308,6 +310,10 @@ class CheckpointError(MoonsenseError):
 
 class LeaseLostError(CheckpointError):
     """Another consumer took over the session; what was done of the chunk is not committed."""
+
+
+class StoreError(MoonsenseError):
+    """An object store does not answer, or refuses: no such bucket, no credentials, no connection."""
 
 
 class DownloadError(MoonsenseError):

@@ -147,6 +147,14 @@ def test_failures_are_listed(
     assert (result.exit_code, list(said["failures"]), said["ok"]) == (1, [broken], False)
 
 
+@pytest.mark.parametrize("options", [("--repair", "--dry-run"), ("--verify", "--repair")])
+def test_what_does_not_go_together(on_cloud: Callable, tmp_path: Path, options: tuple[str, ...]) -> None:
+    result = on_cloud("download", "--output", tmp_path / "out", *options)
+    assert result.exit_code == 2
+    assert "--verify" in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("option", "value", "said"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import threading
@@ -12,7 +13,9 @@ from typing import Any
 
 import pytest
 from support.export_recordings import write_session
+from typer.testing import CliRunner
 
+from moonsense.cli.app import app
 from moonsense.export import export
 from moonsense.frames import map_sessions, read
 from moonsense.simulator import walking_phone
@@ -127,6 +130,43 @@ def test_a_worker_dies_and_nothing_is_missing(
     assert _files(tmp_path / "dask") == _files(tmp_path / "here")
     assert (report.rows, report.files) == (straight.rows, straight.files)
     assert read(recordings, "accelerometer").arrow.num_rows
+
+
+def test_the_command_on_two_workers(
+    workers: list[subprocess.Popen[bytes]],
+    scheduler: str,
+    tmp_path: Path,
+    written: Path,
+    eventually: Callable[..., Any],
+) -> None:
+    """Paths are of the folder in which the command is given, wherever the workers stand."""
+    eventually(Path(scheduler).exists)
+    address = json.loads(Path(scheduler).read_text(encoding="utf-8"))["address"]
+    with distributed.Client(address, timeout=30) as dask:
+        dask.wait_for_workers(2, timeout=60)
+    command = Path(sys.executable).with_name("moonsense")
+    options = ("--rows", "1", "--json", "--executor", "dask", "--scheduler", address)
+    result = subprocess.run(
+        [command, "export", "--from", written.name, "--to", tmp_path / "lake", *options],
+        cwd=written.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    said = json.loads(result.stdout)
+    assert (said["sessions"], said["gone"], said["ok"]) == (6, [], True)
+    export(written, tmp_path / "here", rows=1)
+    assert _files(tmp_path / "lake") == _files(tmp_path / "here")
+
+
+def test_no_scheduler_is_one_line() -> None:
+    result = CliRunner().invoke(
+        app, ["export", "--to", "x", "--from", ".", "--executor", "dask", "--scheduler", "nonsense://h"]
+    )
+    assert result.exit_code == 2
+    assert result.stderr.startswith("error: no scheduler of Dask answers at nonsense://h: ")
 
 
 def _files(lake: Path) -> dict[str, bytes]:

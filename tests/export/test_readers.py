@@ -43,7 +43,7 @@ def summary(written: Path, sensor: str) -> Summary:
     found = {}
     for day in sorted(path.name for path in written.iterdir()):
         table = read(written / day, sensor).arrow
-        latest = max(table["at"].to_pylist())
+        latest = max(filter(None, table["at"].to_pylist()))
         found[day] = (len(table), len(table["session_id"].unique()), times.to_micros(latest))
     return found
 
@@ -104,7 +104,12 @@ print(json.dumps(found))
 def test_spark(written: Path, lake: Path) -> None:
     python = SPARK / "bin" / "python"
     if not python.exists():
-        pytest.skip("PySpark is not in .venv-peers/pyspark; it needs Java, and minutes on a small machine")
+        reason = SPARK.with_name("pyspark.reason")
+        pytest.skip(
+            f"PySpark: {reason.read_text(encoding='utf-8').strip()}"
+            if reason.exists()
+            else "PySpark: run scripts/side_environments.py first"
+        )
     sensors = (*SENSORS, "bundles")
     result = subprocess.run(
         [python, "-I", "-c", PROGRAM, lake, *sensors],

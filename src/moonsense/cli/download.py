@@ -100,6 +100,12 @@ def download(
     """
     only_new = parse_bool(incremental, "--incremental")
     by_journey = parse_bool(with_journey_id, "--with-journey-id")
+    if verify and repair:
+        raise typer.BadParameter("--repair verifies too: give one of --verify and --repair")
+    if dry_run and (verify or repair):
+        raise typer.BadParameter(
+            "--dry-run does not go with --verify or --repair; --verify alone changes nothing"
+        )
     if verify:
         _verify(output, quiet=quiet, json=json)
         return

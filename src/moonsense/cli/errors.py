@@ -80,6 +80,9 @@ ADVICE: dict[type[errors.MoonsenseError], Advice] = {
     errors.DecodeError: Advice(7, "moonsense sessions download SESSION, which takes the bytes as they are"),
     errors.DataError: Advice(7, "again"),
     errors.RecordingError: Advice(1, "again: nothing that was acknowledged is lost"),
+    errors.StoreError: Advice(
+        1, "again with the store's credentials and region in the environment; docs/export.md names them"
+    ),
     errors.DownloadError: Advice(1, "again: what is complete is not downloaded twice"),
     errors.LeaseLostError: Advice(1, "again"),
     errors.CheckpointError: Advice(1, _name_checkpoints),

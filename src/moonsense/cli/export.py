@@ -117,9 +117,10 @@ def export(
 ) -> None:
     """Write sessions as a dataset, and later those that came or grew since.
 
-    Tables lie as sensor=<name>/date=<day>/, which DuckDB, polars, pandas and Spark
-    read as they are; MCAP is a file a session, for Foxglove. Exits with 1 when a
-    session could not be exported.
+    Tables lie as sensor=<name>/date=<day>/, which DuckDB, polars, pandas and
+    Spark read as they are; MCAP is a file a session, for Foxglove. The same
+    command goes on where it was interrupted. Exits with 1 when a session could
+    not be exported.
     """
     if (executor is Engine.DASK) != (scheduler is not None):
         raise typer.BadParameter("--executor dask and --scheduler ADDRESS go together")
@@ -133,7 +134,9 @@ def export(
     }
     filters = {name: value for name, value in filters.items() if value is not None}
     if filters and (folder is not None or sessions):
-        raise typer.BadParameter(f"{', '.join(filters)} choose sessions of a cloud, where none are named")
+        given = " and ".join(f"--{name.removesuffix('s')}" for name in filters)
+        beside = "--from" if folder is not None else "sessions that are named"
+        raise typer.BadParameter(f"{given} chooses among a cloud's sessions and does not go with {beside}")
     from moonsense.export import ROWS
     from moonsense.export import export as run
 
@@ -143,17 +146,21 @@ def export(
         _executor(executor, workers, scheduler) as pool,
         SessionBar("exporting", quiet=quiet) as bar,
     ):
-        report = run(
-            source,
-            to,
-            format=format.value,
-            sensors=sensor or None,
-            sessions=sessions or None,
-            rows=rows or ROWS,
-            executor=pool,
-            on_progress=bar.show,
-            **filters,
-        )
+        try:
+            report = run(
+                source,
+                to,
+                format=format.value,
+                sensors=sensor or None,
+                sessions=sessions or None,
+                rows=rows or ROWS,
+                executor=pool,
+                on_progress=bar.show,
+                **filters,
+            )
+        except KeyboardInterrupt:
+            note("interrupted; the same command goes on from here")
+            raise
     if json:
         show_json_value(report.as_dict())
     elif not quiet:
@@ -206,7 +213,7 @@ def _executor(kind: Engine | None, workers: int | None, scheduler: str | None) -
         from concurrent.futures import ProcessPoolExecutor
 
         # Not by fork: threads of libraries run here already.
-        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), _follow) as pool:
             yield pool
     else:
         from moonsense.errors import ConfigurationError, MissingExtraError
@@ -221,3 +228,25 @@ def _executor(kind: Engine | None, workers: int | None, scheduler: str | None) -
             raise ConfigurationError(f"no scheduler of Dask answers at {scheduler}: {error}") from None
         with dask, dask.get_executor() as pool:  # type: ignore[no-untyped-call]
             yield pool
+
+
+def _follow() -> None:
+    """Make a process of the pool end when this one does, and not before.
+
+    Ctrl-C reaches all processes of a terminal: this one hears it and ends the
+    others. And one whose parent was killed would wait for work for ever.
+    """
+    import multiprocessing
+    import os
+    import signal
+    import threading
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def end() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=end, name="moonsense-follow", daemon=True).start()

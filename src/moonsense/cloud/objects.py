@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import obstore
-from obstore.store import LocalStore, ObjectStore, from_url
+
+from moonsense.stores import open_store, store_errors
 
 _PIECE_BYTES = 1024 * 1024
 
@@ -37,15 +38,12 @@ class Objects:
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
         self._folder = None if url else folder
-        if url:
-            self._store: ObjectStore = from_url(url)
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._store = LocalStore(prefix=folder, mkdir=True, automatic_cleanup=True)
+        self._store = open_store(url or folder, tidy=True)
 
     def put(self, key: str, data: bytes) -> None:
         """Store an object; returns when it would survive a power loss."""
-        obstore.put(self._store, key, data)
+        with store_errors("cannot store a chunk"):
+            obstore.put(self._store, key, data)
         if self._folder is not None:
             self._sync(self._folder / key)
 
@@ -68,13 +66,15 @@ class Objects:
 
         Raises FileNotFoundError when it is not there.
         """
-        answer = await obstore.get_async(self._store, key, options={"range": {"offset": offset}})
-        async for piece in answer.stream(min_chunk_size=_PIECE_BYTES):
-            yield bytes(piece)
+        with store_errors("cannot read a chunk"):
+            answer = await obstore.get_async(self._store, key, options={"range": {"offset": offset}})
+            async for piece in answer.stream(min_chunk_size=_PIECE_BYTES):
+                yield bytes(piece)
 
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens when it is gone already."""
         try:
-            obstore.delete(self._store, key)
+            with store_errors("cannot delete a chunk"):
+                obstore.delete(self._store, key)
         except FileNotFoundError:
             return

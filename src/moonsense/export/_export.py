@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moonsense.codec.arrow.schema import BUNDLES
+from moonsense.errors import ConfigurationError
 from moonsense.export._lake import Lake
 from moonsense.export._parts import Planner
 from moonsense.export._source import source_of
@@ -103,7 +104,9 @@ def export(
         filters: of a client's ``list_sessions``: labels, platforms, since, until and so on.
 
     Raises:
-        ConfigurationError: nothing can be written there.
+        ConfigurationError: nothing can be written there, or there are tables in another format.
+        StoreError: the object store does not answer, or refuses.
+        FileNotFoundError: there is no such folder of recordings, here or where a worker is.
         ValueError: there is no such format or sensor.
         TypeError: the source is none, or has no filters.
         RequestError: the sessions could not be listed.
@@ -116,6 +119,11 @@ def export(
     began = time.perf_counter()
     wanted = _sensors(sensors, format)
     lake = Lake(to)
+    if format in TABLES and (others := lake.formats() & TABLES.keys() - {format}):
+        raise ConfigurationError(
+            f"{lake.place} has a dataset in {' and '.join(sorted(others))}, and readers take"
+            f" all files of a table for one format: give {format} a place of its own"
+        )
     found = source_of(source, sessions, filters)
     planner = Planner(lake.parts(format), wanted, rows, found.again)
     for item in found.items():

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moonsense.errors import ConfigurationError, MissingExtraError
+from moonsense.errors import MissingExtraError, StoreError
 from moonsense.export._parts import Part
 
 try:
     import obstore
-    from obstore.store import LocalStore, from_url
+
+    from moonsense.stores import open_store, store_errors
 except ImportError:
     raise MissingExtraError("moonsense.export", "export") from None
 
@@ -33,34 +34,50 @@ class Lake:
 
     Raises:
         ConfigurationError: there is no such kind of address.
+        OSError: the folder cannot be made.
     """
 
     def __init__(self, place: str | os.PathLike[str]) -> None:
-        self.place = os.fspath(place)
-        self._store: ObjectStore = _open(self.place)
+        place = os.fspath(place)
+        # A worker may stand in another folder.
+        self.place = place if "://" in place else str(Path(place).absolute())
+        self._store: ObjectStore = open_store(self.place)
 
     def __reduce__(self) -> tuple[type[Lake], tuple[str]]:
         return type(self), (self.place,)
 
     def put(self, path: str, content: bytes) -> None:
         """Write an object, in the place of one that is there; it is seen whole or not at all."""
-        obstore.put(self._store, path, content)
+        try:
+            with store_errors("cannot write"):
+                obstore.put(self._store, path, content)
+        except FileNotFoundError as error:
+            raise StoreError(f"cannot write: {error.strerror}") from None
 
     def get(self, path: str) -> bytes:
         """An object. Raises FileNotFoundError."""
-        return bytes(obstore.get(self._store, path).bytes())
+        with store_errors("cannot read"):
+            return bytes(obstore.get(self._store, path).bytes())
 
     def delete(self, path: str) -> None:
         """Remove an object; nothing happens when it is gone already."""
         try:
-            obstore.delete(self._store, path)
+            with store_errors("cannot delete"):
+                obstore.delete(self._store, path)
         except FileNotFoundError:
             return
 
+    def formats(self) -> set[str]:
+        """The formats in which something was exported."""
+        with store_errors("cannot list"):
+            found = obstore.list_with_delimiter(self._store, _NOTES)["common_prefixes"]
+        return {prefix.rpartition("/")[2] for prefix in found}
+
     def parts(self, format: str) -> Iterator[Part]:
         """What was exported in a format."""
-        paths = [found["path"] for some in obstore.list(self._store, f"{_NOTES}/{format}") for found in some]
-        for path in sorted(paths):
+        with store_errors("cannot list"):
+            found = [one["path"] for some in obstore.list(self._store, f"{_NOTES}/{format}") for one in some]
+        for path in sorted(found):
             if path.endswith(".json"):
                 yield Part.load(self.get(path))
 
@@ -71,16 +88,3 @@ class Lake:
     def forget(self, format: str, part: Part) -> None:
         """Remove the note of a part in which nothing is left."""
         self.delete(f"{_NOTES}/{format}/{part.day}-{part.id}.json")
-
-
-def _open(place: str) -> ObjectStore:
-    if "://" not in place:
-        Path(place).mkdir(parents=True, exist_ok=True)
-        return LocalStore(place, mkdir=True)
-    try:
-        if place.startswith("file://"):
-            return from_url(place, mkdir=True)
-        return from_url(place)
-    except (ValueError, obstore.exceptions.BaseError) as error:
-        first = str(error).splitlines()[0]
-        raise ConfigurationError(f"nothing can be exported to {place.partition('?')[0]}: {first}") from None

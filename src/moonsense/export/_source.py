@@ -96,7 +96,7 @@ class Folder:
     """The recordings below a folder, all or some."""
 
     def __init__(self, folder: str | os.PathLike[str], sessions: Sequence[str] | None) -> None:
-        self._folder = Path(folder)
+        self._folder = Path(folder).absolute()  # a worker may stand in another one
         self._sessions = None if sessions is None else frozenset(sessions)
         self._known: dict[str, Item] | None = None
 

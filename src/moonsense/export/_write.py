@@ -170,13 +170,12 @@ class PartWriter:
     def _tried(self, item: Item, read: Callable[[], T], written: Written) -> T | None:
         try:
             return read()
-        except NotFoundError as error:
+        except (NotFoundError, FileNotFoundError) as error:
+            # Of a folder that this worker does not see, this raises.
             if self.source.again(item.session_id, item.day) is None:
                 written.gone.append(item.session_id)
             else:
                 written.failures[item.session_id] = error
-        except FileNotFoundError:
-            written.gone.append(item.session_id)
         except (MoonsenseError, OSError) as error:
             logger.warning("session %s cannot be exported: %s", item.session_id, error)
             written.failures[item.session_id] = error
