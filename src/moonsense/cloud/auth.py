@@ -22,6 +22,7 @@ from moonsense.contract.routes import Scope
 __all__ = [
     "Authenticator",
     "TokenKind",
+    "bearer_digest",
     "check_scope",
     "digest",
     "has_scope",
@@ -118,7 +119,7 @@ class Authenticator:
         if not token:
             raise Problem(401, "there is no token; send it as 'Authorization: Bearer <token>'")
         key = digest(token)
-        known = self._recall(key)
+        known = self.remembered(key)
         if known is not None:
             return known
         if not is_wellformed(token):
@@ -132,13 +133,15 @@ class Authenticator:
         self._known[key] = (self._clock() + self._seconds, principal)
         return principal
 
-    def remembered(self, authorization: str) -> Principal | None:
-        """Who a header stands for, as far as that is known without asking the catalog."""
-        return self._recall(digest(_bearer(authorization)))
-
-    def _recall(self, key: bytes) -> Principal | None:
+    def remembered(self, key: bytes) -> Principal | None:
+        """Whose token has a digest, as far as that is known without asking the catalog."""
         known = self._known.get(key)
         return known[1] if known is not None and self._clock() < known[0] else None
+
+
+def bearer_digest(authorization: str) -> bytes:
+    """The digest of an ``Authorization`` header's token."""
+    return digest(_bearer(authorization))
 
 
 def _bearer(authorization: str) -> str:

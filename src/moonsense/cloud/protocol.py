@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from moonsense.cloud.direct import Direct, Headers
+from moonsense.cloud.direct import MOST_BYTES, Direct, Meaning
+from moonsense.cloud.heads import Head
 from moonsense.cloud.journal import REQUEST_ID
 from moonsense.cloud.responses import problem_response
 from moonsense.contract.problems import Problem
@@ -85,10 +86,20 @@ class Gathering(asyncio.Transport):
         self._transport.set_protocol(protocol)
 
 
+class _Last(NamedTuple):
+    """A request that was handed straight to the cloud: the next one may be like it."""
+
+    head: Head
+    meaning: Meaning
+    cycle: RequestResponseCycle
+
+
 class Protocol(HttpToolsProtocol):
     """uvicorn's protocol, with recorded bundles handed straight to the cloud.
 
-    What is no HTTP is answered with our error body instead of plain text.
+    A request with the head of the one before it is not parsed again: it goes
+    the way that one went, in the same cycle. What is no HTTP is answered with
+    our error body instead of plain text.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
@@ -96,38 +107,92 @@ class Protocol(HttpToolsProtocol):
         # Behind trusted proxies there is a layer around the application that
         # finds out who the sender is: nothing may go past it.
         self._direct: Direct | None = getattr(self.app, "direct", None)
-        self._incoming: tuple[RequestResponseCycle, Headers] | None = None
+        # A head that concerns it, whose body is to come.
+        self._incoming: tuple[RequestResponseCycle, Meaning] | None = None
+        # What it took since data were last handed to the parser.
+        self._taken: tuple[RequestResponseCycle, Meaning] | None = None
+        self._last: _Last | None = None
+        # The beginning of a request with the last head, which the parser has not seen.
+        self._held = b""
+        # Whether the parser has seen the beginning of a request and not its end.
+        self._within = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, with a transport that gathers."""
         super().connection_made(Gathering(transport))
 
+    def data_received(self, data: bytes) -> None:
+        """Take in what came: a request, a part of one, or several."""
+        if self._held:
+            data = self._held + data
+        if self._last is not None and self._is_like(self._last, data):
+            return
+        self._held, self._taken = b"", None
+        whole = not self._within
+        super().data_received(data)
+        if self._taken is not None and whole and not self._within:
+            self._remember(data, *self._taken)
+
+    def _is_like(self, last: _Last, data: bytes) -> bool:
+        """Take a request in that is like the last one; False, and nothing is done, when it is not."""
+        cycle = last.cycle
+        if self._within or cycle is not self.cycle or not (cycle.response_complete or self._held):
+            return False
+        span = last.head.match(data)
+        if span is not None and len(data) <= span.end <= span.start + MOST_BYTES:
+            self._unset_keepalive_if_required()
+            cycle.response_complete = False
+            if len(data) < span.end:
+                self._held = data
+                return True
+            if self._begin(cycle, last.meaning, data[span.start :]):
+                self._held = b""
+                return True
+        cycle.response_complete = True
+        return False
+
+    def _remember(self, data: bytes, cycle: RequestResponseCycle, meaning: Meaning) -> None:
+        """Keep the head of what was just taken in, when nothing else was in the data."""
+        head = Head.of(data[: len(data) - len(cycle.body)], len(cycle.body))
+        if head is not None and cycle is self.cycle:
+            self._last = _Last(head, meaning, cycle)
+
+    def on_message_begin(self) -> None:
+        """Note that a request begins."""
+        super().on_message_begin()
+        self._within = True
+
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         """Answer a request whose head is there: its body may be, or may be still to come."""
         if self._direct is not None and app is self.app:
-            headers = self._direct.concerns(cycle.scope)
-            if headers is not None:
+            meaning = self._direct.concerns(cycle.scope)
+            if meaning is not None:
                 if cycle.more_body:
-                    self._incoming = cycle, headers
+                    self._incoming = cycle, meaning
                 else:
-                    self._record(cycle, headers)
+                    self._record(cycle, meaning)
                 return
         super()._start_asgi_task(cycle, app)
 
     def on_message_complete(self) -> None:
         """Go on where a body was waited for."""
         super().on_message_complete()
+        self._within = False
         if self._incoming is not None:
             incoming, self._incoming = self._incoming, None
             self._record(*incoming)
 
-    def _record(self, cycle: RequestResponseCycle, headers: Headers) -> None:
-        assert self._direct is not None
-        begun = not self.flow.write_paused and self._direct.begin(
-            cycle.scope, headers, bytes(cycle.body), partial(self._answer, cycle)
-        )
-        if not begun:
+    def _record(self, cycle: RequestResponseCycle, meaning: Meaning) -> None:
+        if self._begin(cycle, meaning, bytes(cycle.body)):
+            self._taken = cycle, meaning
+        else:
             super()._start_asgi_task(cycle, self.app)
+
+    def _begin(self, cycle: RequestResponseCycle, meaning: Meaning, body: bytes) -> bool:
+        assert self._direct is not None
+        return not self.flow.write_paused and self._direct.begin(
+            cycle.scope, meaning, body, partial(self._answer, cycle)
+        )
 
     def _answer(self, cycle: RequestResponseCycle, response: Response, request_id: bytes) -> None:
         """Send a whole response, as the cycle would."""

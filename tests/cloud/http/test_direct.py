@@ -33,11 +33,11 @@ def session_id(tenant: Tenant) -> str:
 def only_directly(session_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on the application can store nothing, and no token is asked for anew."""
 
-    def recall(self: Authenticator, key: bytes) -> Principal | None:
+    def remembered(self: Authenticator, key: bytes) -> Principal | None:
         known = self._known.get(key)
         return known and known[1]
 
-    monkeypatch.setattr(Authenticator, "_recall", recall)
+    monkeypatch.setattr(Authenticator, "remembered", remembered)
 
     async def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError("the application was asked")
