@@ -13,6 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from moonsense.cloud.direct import MOST_BYTES, Direct, Meaning
 from moonsense.cloud.heads import Head
 from moonsense.cloud.journal import REQUEST_ID
+from moonsense.cloud.patience import Patience
 from moonsense.cloud.responses import problem_response
 from moonsense.contract.problems import Problem
 
@@ -98,18 +99,22 @@ class Protocol(HttpToolsProtocol):
     """uvicorn's protocol, with recorded bundles handed straight to the cloud.
 
     A request with the head of the one before it is not parsed again: it goes
-    the way that one went, in the same cycle. What is no HTTP is answered with
-    our error body instead of plain text.
+    the way that one went, in the same cycle. A connection that falls silent in
+    the middle of a request is given up. What is no HTTP is answered with our
+    error body instead of plain text.
     """
 
-    def __init__(self, *args: Any, **options: Any) -> None:
+    def __init__(self, *args: Any, stall_seconds: float, **options: Any) -> None:
+        """``stall_seconds`` may go by without a byte of a request that is not whole."""
         super().__init__(*args, **options)
+        self._stall_seconds = stall_seconds
+        self._patience = Patience(self.loop, self._silent)
         # Behind trusted proxies there is a layer around the application that
         # finds out who the sender is: nothing may go past it.
         self._direct: Direct | None = getattr(self.app, "direct", None)
         # A head that concerns it, whose body is to come.
         self._incoming: tuple[RequestResponseCycle, Meaning] | None = None
-        # What it took since data were last handed to the parser.
+        # What it took of the data that the parser was last given.
         self._taken: tuple[RequestResponseCycle, Meaning] | None = None
         self._last: _Last | None = None
         # The beginning of a request with the last head, which the parser has not seen.
@@ -120,18 +125,30 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin, with a transport that gathers."""
         super().connection_made(Gathering(transport))
+        self._patience.expect(self._stall_seconds)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._patience.close()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         """Take in what came: a request, a part of one, or several."""
+        self._patience.rest()
         if self._held:
             data = self._held + data
-        if self._last is not None and self._is_like(self._last, data):
-            return
-        self._held, self._taken = b"", None
+        if self._last is None or not self._is_like(self._last, data):
+            self._parse(data)
+        if self._within or self._held:
+            self._patience.expect(self._stall_seconds)
+
+    def _parse(self, data: bytes) -> None:
+        self._held = b""
         whole = not self._within
         super().data_received(data)
-        if self._taken is not None and whole and not self._within:
-            self._remember(data, *self._taken)
+        taken, self._taken = self._taken, None
+        if taken is not None and whole and not self._within:
+            self._remember(data, *taken)
 
     def _is_like(self, last: _Last, data: bytes) -> bool:
         """Take a request in that is like the last one; False, and nothing is done, when it is not."""
@@ -140,7 +157,6 @@ class Protocol(HttpToolsProtocol):
             return False
         span = last.head.match(data)
         if span is not None and len(data) <= span.end <= span.start + MOST_BYTES:
-            self._unset_keepalive_if_required()
             cycle.response_complete = False
             if len(data) < span.end:
                 self._held = data
@@ -198,18 +214,50 @@ class Protocol(HttpToolsProtocol):
         """Send a whole response, as the cycle would."""
         if cycle.disconnected:
             return
-        cycle.response_started = cycle.response_complete = True
+        cycle.response_complete = True
         closing = () if cycle.keep_alive else (_CLOSE,)
         self.transport.write(_whole(response, *cycle.default_headers, (REQUEST_ID, request_id), *closing))
         if closing:
             self.transport.close()
         cycle.on_response()
 
+    def on_response_complete(self) -> None:
+        """Go on with the next request, or wait for one.
+
+        As the server's own, but for its timer, which is made and unmade every time.
+        """
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+        elif not (self._within or self._held):
+            self._patience.expect(self.timeout_keep_alive)
+
+    def _silent(self) -> None:
+        """Give a connection up that said nothing for too long."""
+        if self.transport.is_closing():
+            return
+        under_way = self._within or self._held
+        if under_way and self.flow.read_paused:
+            self._patience.expect(self._stall_seconds)  # it is we who do not listen
+            return
+        cycle: RequestResponseCycle | None = self.cycle
+        begun = cycle is not None and cycle.response_started and not cycle.response_complete
+        if under_way and not begun and not self.pipeline:
+            self._refuse(Problem(408, "the rest of the request did not come; send it again"))
+        self.transport.close()
+
     def send_400_response(self, msg: str) -> None:
         """Answer and close; there is no telling where a next request would begin."""
-        response = problem_response(Problem(400, "the request is not HTTP"))
-        self.transport.write(_whole(response, (REQUEST_ID, os.urandom(8).hex().encode()), _CLOSE))
+        self._refuse(Problem(400, "the request is not HTTP"))
         self.transport.close()
+
+    def _refuse(self, problem: Problem) -> None:
+        """Send an answer that no application made."""
+        request_id = os.urandom(8).hex().encode()
+        self.transport.write(_whole(problem_response(problem), (REQUEST_ID, request_id), _CLOSE))
 
 
 def _whole(response: Response, *more: tuple[bytes, bytes]) -> bytes:

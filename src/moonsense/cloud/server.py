@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import signal
 import socket
 import sys
@@ -47,7 +48,7 @@ class Server:
         self._uvicorn = _Uvicorn(
             uvicorn.Config(
                 CloudApp(settings, store),
-                http=Protocol,
+                http=functools.partial(Protocol, stall_seconds=settings.stall_seconds),  # type: ignore[arg-type]
                 ws="none",
                 lifespan="off",
                 interface="asgi3",

@@ -66,6 +66,9 @@ class Settings(BaseSettings):
     keep_alive_seconds: Count = 75
     """How long an idle connection stays open; longer than clients keep theirs, so that they close first."""
 
+    stall_seconds: Seconds = 30.0
+    """How long a request may fall silent before it is whole; then it is answered 408."""
+
     shutdown_seconds: Count = 20
     """How long requests under way may go on after the order to stop."""
 

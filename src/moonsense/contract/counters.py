@@ -49,13 +49,22 @@ def item_fields() -> dict[str, str]:
     return names
 
 
+@cache
+def _by_number() -> dict[int, tuple[str, bool]]:
+    """Of each field with items its counter's name, and whether it is a list."""
+    named = item_fields()
+    fields = [field for field in Bundle.DESCRIPTOR.fields if field.name in named]
+    return {field.number: (named[field.name], is_repeated(field)) for field in fields}
+
+
 def count_items(bundle: Bundle) -> dict[str, int]:
     """Items a counter in one bundle; counters without an item are left out."""
-    names = item_fields()
+    known = _by_number()
     counts: dict[str, int] = {}
     field: FieldDescriptor
     for field, value in bundle.ListFields():
-        name = names.get(field.name)
-        if name is not None:
-            counts[name] = len(value) if is_repeated(field) else 1
+        # By its number: asking for its name makes a new text each time.
+        if (item := known.get(field.number)) is not None:
+            name, is_list = item
+            counts[name] = len(value) if is_list else 1
     return counts

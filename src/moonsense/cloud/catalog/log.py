@@ -46,7 +46,10 @@ class Ranges:
         self._merge((number, number) for number in numbers if number is not None and number > 0)
 
     def __contains__(self, number: int) -> bool:
-        return any(first <= number <= last for first, last in self._ranges)
+        for first, last in reversed(self._ranges):  # the latest are asked for most
+            if first <= number:
+                return number <= last
+        return False
 
     def update(self, other: Ranges) -> None:
         """Take in another set."""
