@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple, Self
 
+_END = b"\r\n\r\n"
 _LENGTH = re.compile(rb"\r\ncontent-length: ?(\d{1,9})\r\n", re.IGNORECASE)
 _MOST_DIGITS = 9
 
@@ -34,10 +35,10 @@ class Head:
     def of(cls, head: bytes, length: int) -> Self | None:
         """The head of a request that was parsed and found good, and the length of its body.
 
-        None when the length is not written in the one way that is compared.
+        None when there is more than a head, or its length is not written in the way that is compared.
         """
         found = _LENGTH.search(head)
-        if found is None or int(found[1]) != length:
+        if found is None or int(found[1]) != length or head.find(_END) != len(head) - len(_END):
             return None
         return cls(head[: found.start(1)], head[found.end(1) :])
 

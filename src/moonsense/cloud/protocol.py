@@ -1,4 +1,4 @@
-"""HTTP on a connection: answers in one packet, and the one error that no application sees."""
+"""HTTP on a connection: what goes past the application, and the errors that none sees."""
 
 from __future__ import annotations
 
@@ -11,80 +11,17 @@ from starlette.responses import Response
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from moonsense.cloud.direct import MOST_BYTES, Direct, Meaning
+from moonsense.cloud.gathering import Gathering
 from moonsense.cloud.heads import Head
 from moonsense.cloud.journal import REQUEST_ID
 from moonsense.cloud.patience import Patience
 from moonsense.cloud.responses import problem_response
 from moonsense.contract.problems import Problem
 
-# From here on a copy costs more than a packet.
-_LARGE = 64 * 1024
+# With a longer head than any client sends.
+_MOST_SEEN = MOST_BYTES + 16 * 1024
 
 _CLOSE = (b"connection", b"close")
-
-
-class Gathering(asyncio.Transport):
-    """A transport that sends what is written in one turn of the event loop at once.
-
-    An answer is written in two parts, its head and its body. Sent apart they
-    are two system calls here, and two packets that wake the other side twice:
-    for small answers a sixth of all the time they take.
-    """
-
-    def __init__(self, transport: asyncio.Transport) -> None:
-        super().__init__()
-        self._transport = transport
-        self._loop = asyncio.get_running_loop()
-        self._held: list[bytes] = []
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Send data, with what else is written before the loop's next turn."""
-        if len(data) >= _LARGE:
-            self._send()
-            self._transport.write(data)
-            return
-        if not self._held:
-            self._loop.call_soon(self._send)
-        self._held.append(bytes(data))
-
-    def _send(self) -> None:
-        if self._held:
-            held, self._held = self._held, []
-            self._transport.write(held[0] if len(held) == 1 else b"".join(held))
-
-    def close(self) -> None:
-        """Send what is held, then close."""
-        self._send()
-        self._transport.close()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self._held.clear()
-        self._transport.abort()
-
-    def is_closing(self) -> bool:
-        """Whether it is closed or about to be."""
-        return self._transport.is_closing()
-
-    def is_reading(self) -> bool:
-        """Whether data are taken in."""
-        return self._transport.is_reading()
-
-    def pause_reading(self) -> None:
-        """Take no more data in."""
-        self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """Take data in again."""
-        self._transport.resume_reading()
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        """What is known of the connection."""
-        return self._transport.get_extra_info(name, default)
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Hand the connection to another protocol."""
-        self._transport.set_protocol(protocol)
 
 
 class _Last(NamedTuple):
@@ -119,6 +56,8 @@ class Protocol(HttpToolsProtocol):
         self._last: _Last | None = None
         # The beginning of a request with the last head, which the parser has not seen.
         self._held = b""
+        # What the parser has seen of a request that is not whole yet.
+        self._seen = b""
         # Whether the parser has seen the beginning of a request and not its end.
         self._within = False
 
@@ -144,11 +83,14 @@ class Protocol(HttpToolsProtocol):
 
     def _parse(self, data: bytes) -> None:
         self._held = b""
-        whole = not self._within
+        # What a request that comes in pieces was so far, as long as it may be one to remember.
+        self._seen = self._seen + data if self._within and len(self._seen) <= _MOST_SEEN else data
         super().data_received(data)
         taken, self._taken = self._taken, None
-        if taken is not None and whole and not self._within:
-            self._remember(data, *taken)
+        if taken is not None and not self._within:
+            self._remember(self._seen, *taken)
+        if not self._within:
+            self._seen = b""
 
     def _is_like(self, last: _Last, data: bytes) -> bool:
         """Take a request in that is like the last one; False, and nothing is done, when it is not."""
@@ -168,7 +110,7 @@ class Protocol(HttpToolsProtocol):
         return False
 
     def _remember(self, data: bytes, cycle: RequestResponseCycle, meaning: Meaning) -> None:
-        """Keep the head of what was just taken in, when nothing else was in the data."""
+        """Keep the head of a request that was just taken in, when the data are it and nothing else."""
         head = Head.of(data[: len(data) - len(cycle.body)], len(cycle.body))
         if head is not None and cycle is self.cycle:
             self._last = _Last(head, meaning, cycle)

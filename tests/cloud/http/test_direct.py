@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import re
 import socket
+import threading
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from support.tenants import PROTOBUF, Tenant, bundle
 
+from moonsense.client import Client
 from moonsense.cloud.auth import Authenticator
 from moonsense.cloud.embed import EmbeddedCloud
+from moonsense.cloud.protocol import Protocol
 from moonsense.cloud.records import Principal
 from moonsense.cloud.store.bundles import Bundles
 from moonsense.codec import json
 from moonsense.contract import media
-from moonsense.models import BundleCreateRequest, BundleCreateResponse
+from moonsense.contract.problems import Problem
+from moonsense.models import BundleCreateRequest, BundleCreateResponse, Session
 
 ANSWER = re.compile(rb"HTTP/1\.1 (\d+) .*?\r\ncontent-length: (\d+)\r\n.*?\r\n\r\n", re.DOTALL)
 
@@ -172,3 +178,147 @@ def test_a_deleted_session_is_found_missing(tenant: Tenant, session_id: str) -> 
         message = BundleCreateRequest(session_id=session_id, bundles=[bundle(2)])
         answer = tenant.recorder.post("/v2/bundles", content=message.SerializeToString(), headers=PROTOBUF)
         assert answer.status_code == 404
+
+
+@pytest.fixture
+def parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The URLs of the requests that were parsed, from now on."""
+    urls: list[bytes] = []
+    on_headers_complete = Protocol.on_headers_complete
+
+    def note(self: Protocol) -> None:
+        urls.append(self.url)
+        on_headers_complete(self)
+
+    monkeypatch.setattr(Protocol, "on_headers_complete", note)
+    return urls
+
+
+@pytest.mark.usefixtures("only_directly")
+@pytest.mark.parametrize("wire", [media.PROTOBUF, media.JSON])
+def test_a_head_that_comes_again_is_not_parsed_again(
+    tenant: Tenant, session_id: str, parsed: list[bytes], connection: socket.socket, wire: str
+) -> None:
+    # Indexes of one to four digits: bodies of different lengths.
+    for index in (2, 30, 400, 5000):
+        connection.sendall(request(tenant, session_id, index, wire=wire))
+        assert [status for status, _, _ in answers(connection, 1)] == [200]
+    assert parsed == [b"/v2/bundles"]
+    assert recorded(tenant, session_id) == 5
+
+
+def test_it_may_come_in_two_pieces_cut_anywhere(
+    tenant: Tenant, session_id: str, parsed: list[bytes], connection: socket.socket
+) -> None:
+    first = request(tenant, session_id, 2)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.sendall(first)
+    assert answers(connection, 1)[0][0] == 200
+    cuts = range(1, len(first), 7)
+    for index, cut in enumerate(cuts, 3):
+        again = request(tenant, session_id, index)
+        connection.sendall(again[:cut])
+        # Another request was answered meanwhile, so what was sent is there by now.
+        tenant.reader.get(f"/v2/sessions/{session_id}")
+        connection.sendall(again[cut:])
+        assert [status for status, _, _ in answers(connection, 1)] == [200]
+    assert recorded(tenant, session_id) == len(cuts) + 2
+    # One cut in its head is parsed again, one behind it is not.
+    body = len(BundleCreateRequest(session_id=session_id, bundles=[bundle(9)]).SerializeToString())
+    assert parsed.count(b"/v2/bundles") <= 2 + sum(cut < len(first) - body for cut in cuts)
+
+
+def test_whatever_else_comes_on_the_connection_is_parsed(
+    tenant: Tenant, session_id: str, connection: socket.socket
+) -> None:
+    good = [request(tenant, session_id, index) for index in range(2, 8)]
+    other = b"GET /v2/nothing HTTP/1.1\r\nHost: x\r\n\r\n"
+    connection.sendall(good[0])
+    assert answers(connection, 1)[0][0] == 200
+    connection.sendall(good[1] + good[2])  # without waiting for an answer
+    assert [status for status, _, _ in answers(connection, 2)] == [200, 200]
+    connection.sendall(good[3])
+    connection.sendall(other + good[4])
+    assert [status for status, _, _ in answers(connection, 3)] == [200, 404, 200]
+    connection.sendall(other)
+    assert answers(connection, 1)[0][0] == 404
+    connection.sendall(good[5])
+    assert answers(connection, 1)[0][0] == 200
+    connection.sendall(good[5][:-3] + b"\xff\xff\xff")
+    assert answers(connection, 1)[0][0] == 400
+    assert recorded(tenant, session_id) == 7
+
+
+def test_a_token_is_asked_for_though_the_head_is_known(
+    tenant: Tenant, session_id: str, connection: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connection.sendall(request(tenant, session_id, 2))
+    assert answers(connection, 1)[0][0] == 200
+    monkeypatch.setattr(Authenticator, "remembered", lambda _self, _key: None)
+
+    async def nobody(_self: Authenticator, _authorization: str) -> Principal:
+        raise Problem(401, "the token is not known, or was revoked")
+
+    monkeypatch.setattr(Authenticator, "principal", nobody)
+    connection.sendall(request(tenant, session_id, 3))
+    assert answers(connection, 1)[0][0] == 401
+
+
+def test_half_of_one_leaves_nothing(tenant: Tenant, session_id: str, connection: socket.socket) -> None:
+    whole = request(tenant, session_id, 2)
+    connection.sendall(whole)
+    assert answers(connection, 1)[0][0] == 200
+    connection.sendall(request(tenant, session_id, 3)[:-4])
+    connection.shutdown(socket.SHUT_WR)
+    assert connection.recv(1) == b""
+    assert recorded(tenant, session_id) == 2
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["a new head", "a known head"])
+@pytest.mark.parametrize("sent", [0, 30, -4], ids=["nothing", "half a head", "half a body"])
+def test_a_connection_that_falls_silent_is_given_up(tmp_path: Path, sent: int, known: bool) -> None:
+    with EmbeddedCloud(tmp_path, in_process=True, stall_seconds=0.2, keep_alive_seconds=1) as cloud:
+        session_id = create(cloud)
+        host, _, port = cloud.root_domain.partition(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            head = {"token": cloud.public_token}
+            whole = plain(session_id, 1, **head)
+            if known:
+                for _ in range(2):  # a token is known from the second on
+                    connection.sendall(whole)
+                    assert answers(connection, 1)[0][0] == 200
+            connection.sendall(plain(session_id, 2, **head)[:sent])
+            if sent:
+                ((status, text, _),) = answers(connection, 1)
+                assert (status, b"connection: close" in text) == (408, True)
+            assert connection.recv(1) == b""
+
+
+def test_a_slow_request_that_goes_on_is_taken(tmp_path: Path) -> None:
+    with EmbeddedCloud(tmp_path, in_process=True, stall_seconds=0.5) as cloud:
+        session_id = create(cloud)
+        host, _, port = cloud.root_domain.partition(":")
+        whole = plain(session_id, 1, cloud.public_token)
+        with socket.create_connection((host, int(port)), timeout=20) as connection:
+            began = time.monotonic()
+            for start in range(0, len(whole), len(whole) // 8):
+                connection.sendall(whole[start : start + len(whole) // 8])
+                threading.Event().wait(0.1)
+            assert time.monotonic() - began > 0.5
+            assert answers(connection, 1)[0][0] == 200
+
+
+def create(cloud: EmbeddedCloud) -> str:
+    """A new session's id."""
+    with Client(cloud.public_token, cloud.root_domain, "http", "") as client:
+        return client.create_session(Session()).session_id
+
+
+def plain(session_id: str, index: int, token: str) -> bytes:
+    """A request of one bundle, whole."""
+    body = BundleCreateRequest(session_id=session_id, bundles=[bundle(index)]).SerializeToString()
+    head = (
+        f"POST /v2/bundles HTTP/1.1\r\nHost: x\r\nContent-Type: {media.PROTOBUF}\r\n"
+        f"Authorization: Bearer {token}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body

@@ -101,6 +101,33 @@ def test_bundles_for_a_session_deleted_meanwhile_fail_alone(store: Store, who: P
     asyncio.run(run())
 
 
+def test_one_statement_stores_as_a_transaction_does(store: Store, who: Principal) -> None:
+    """Bundles of sessions that are known take the short way: repeats, deleted sessions and all."""
+
+    async def run() -> None:
+        one, other, gone = [await store.sessions.create(who, Session()) for _ in range(3)]
+        for each in (one, other, gone):
+            await record(store, who, each, bundle(1), bundle(0))
+        commits = store.folder.writer.commits
+        await record(store, who, one, bundle(1), bundle(2), bundle(2), bundle(0))
+        store.folder.write_now(
+            lambda c: c.execute(text("DELETE FROM session WHERE session_id = :s"), {"s": gone.session_id})
+        )
+        results = await asyncio.gather(
+            record(store, who, one, bundle(3)),
+            record(store, who, gone, bundle(2)),
+            record(store, who, other, bundle(2)),
+            return_exceptions=True,
+        )
+        assert [getattr(result, "status", result) for result in results] == [None, 404, None]
+        assert store.folder.writer.commits == commits + 3
+        for each, expected in ((one, 5), (other, 3)):
+            described = await store.sessions.describe(who.project_id, each.session_id, full=False)
+            assert described.counters["bundle"].total == expected
+
+    asyncio.run(run())
+
+
 def test_close_twice_and_use_after_close(store: Store, who: Principal) -> None:
     store.close()
     store.close()

@@ -86,7 +86,7 @@ class SealedIndexes:
 
     def of(self, connection: Connection, session_key: int) -> Ranges:
         """The indexes of a session's chunks."""
-        ranges = self._known.get(session_key)
+        ranges = self.known(session_key)
         if ranges is None:
             ranges = Ranges()
             for (text,) in connection.execute(_CHUNK_INDEXES, {"session_key": session_key}):
@@ -94,7 +94,12 @@ class SealedIndexes:
             self._known[session_key] = ranges
             if len(self._known) > self._CAPACITY:
                 self._known.popitem(last=False)
-        else:
+        return ranges
+
+    def known(self, session_key: int) -> Ranges | None:
+        """The indexes of a session's chunks when they are remembered."""
+        ranges = self._known.get(session_key)
+        if ranges is not None:
             self._known.move_to_end(session_key)
         return ranges
 
@@ -139,6 +144,27 @@ def append(
     for start in range(0, len(fresh), _ROWS_A_STATEMENT):
         part = fresh[start : start + _ROWS_A_STATEMENT]
         cursor.execute(_append_statement(len(part)), list(chain.from_iterable(part)))
+    return fresh
+
+
+def append_at_once(cursor: DBAPICursor, rows: Sequence[LogRow], sealed: SealedIndexes) -> list[LogRow] | None:
+    """Store bundles as ``append`` does, outside a transaction: in one statement, which is one by itself.
+
+    The thread gives the interpreter's lock away once then, and not with each
+    step of a transaction; while others are busy, getting it back takes longer
+    than the disk does. None, and nothing is done, when it takes more than a statement.
+    """
+    if len(rows) > _ROWS_A_STATEMENT:
+        return None
+    fresh = []
+    for row in rows:
+        ranges = sealed.known(row.session_key)
+        if ranges is None:
+            return None
+        if row.bundle_index is None or row.bundle_index not in ranges:
+            fresh.append(row)
+    if fresh:
+        cursor.execute(_append_statement(len(fresh)), list(chain.from_iterable(fresh)))
     return fresh
 
 

@@ -14,7 +14,6 @@ import functools
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -23,17 +22,12 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from moonsense.cloud.catalog.log import LogRow, SealedIndexes, append
+from moonsense.cloud.catalog.log import LogRow, SealedIndexes, append, append_at_once
 from moonsense.contract.problems import Problem
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-# After a group of several recorders, the next ones of the same are on their way: taking them all
-# together halves the fsyncs. One that records alone never waits.
-_SEVERAL = 8
-_LINGER_SECONDS = 0.0005
 
 # More than this in one transaction makes the first wait for the last without saving any fsync.
 _GROUP_ROWS = 4096
@@ -188,13 +182,9 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        several = False
         with self._engine.connect() as connection:
             while (batch := self._queue.get()) is not None:
-                if several:
-                    time.sleep(_LINGER_SECONDS)
                 group, last = self._gather(batch)
-                several = len(group) >= _SEVERAL
                 self._commit(connection, group)
                 if last:
                     return
@@ -237,6 +227,11 @@ class Writer:
         plain = [row for work in group if work.job is None for row in work.rows]
         jobs = [work for work in group if work.job is not None]
         try:
+            if not jobs:
+                with contextlib.closing(connection.connection.cursor()) as cursor:
+                    at_once = append_at_once(cursor, plain, self._sealed)
+                if at_once is not None:
+                    return at_once
             with self._transaction(connection) as cursor:
                 stored = append(connection, cursor, plain, self._sealed)
                 for work in jobs:
@@ -252,12 +247,8 @@ class Writer:
     @contextlib.contextmanager
     def _transaction(connection: Connection) -> Iterator[DBAPICursor]:
         """A transaction, with a cursor of the driver in it."""
-        with connection.begin():
-            cursor = connection.connection.cursor()
-            try:
-                yield cursor
-            finally:
-                cursor.close()
+        with connection.begin(), contextlib.closing(connection.connection.cursor()) as cursor:
+            yield cursor
 
     def _attempt(self, connection: Connection, cursor: DBAPICursor, work: _Work) -> list[LogRow]:
         """Store one's rows and run its job, so that a failure of either undoes both and nothing else;
