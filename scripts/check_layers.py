@@ -28,6 +28,7 @@ LEVELS: dict[str, int] = {
     "stores": 1,
     "clock": 2,
     "codec": 2,
+    "display": 2,
     "download": 3,  # works on any client that it is given, so a client can offer it
     "frames": 3,
     "webhooks": 3,

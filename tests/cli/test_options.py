@@ -9,7 +9,7 @@ import typer
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from moonsense.cli.options import parse_time
-from moonsense.cli.session_text import (
+from moonsense.display.words import (
     duration_text,
     event_seconds,
     micros_text,

@@ -13,7 +13,7 @@ import moonsense
 
 HTTP_CLIENT = {"httpx2", "httpcore2", "requests", "urllib3", "aiohttp"}
 SERVER = {"starlette", "uvicorn", "sqlalchemy", "alembic", "pysqlite3", "obstore", "pydantic_settings"}
-TABLES = {"pyarrow", "pandas", "polars", "numpy"}
+TABLES = {"pyarrow", "pandas", "polars", "numpy", "matplotlib"}
 COMMAND_LINE = {"typer", "rich", "click"}
 
 ROOMS = {room.name for room in pkgutil.iter_modules(moonsense.__path__)}
@@ -36,6 +36,7 @@ ABSENT = {
     "moonsense": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE | {"orjson", "google"},
     "moonsense.errors": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE | {"orjson", "google"},
     "moonsense.models": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE | {"orjson"},
+    "moonsense.display": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
     "moonsense.contract.routes": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
     "moonsense.client": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
     "moonsense.recorder": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
@@ -44,7 +45,7 @@ ABSENT = {
     "moonsense.cli": HTTP_CLIENT | SERVER | TABLES,
     "moonsense.clock": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
     "moonsense.download": HTTP_CLIENT | SERVER | TABLES | COMMAND_LINE,
-    "moonsense.frames": HTTP_CLIENT | SERVER | COMMAND_LINE | {"pandas", "polars"},
+    "moonsense.frames": HTTP_CLIENT | SERVER | COMMAND_LINE | {"matplotlib", "pandas", "polars"},
     "moonsense.cloud.app": HTTP_CLIENT | TABLES | COMMAND_LINE,
 }
 

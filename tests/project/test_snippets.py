@@ -298,8 +298,11 @@ print(sqlite3.connect("sessions.db").execute("SELECT * FROM chunks").fetchall())
 
 
 def test_frames(terminal: Terminal) -> None:
-    (block,) = (block for block in blocks(ROOT / "docs" / "frames.md") if block.language)
-    assert "b'unit'" in terminal.python(block)
+    tables, pictures = (block for block in blocks(ROOT / "docs" / "frames.md") if block.language)
+    assert "b'unit'" in terminal.python(tables)
+    assert terminal.python(pictures) == ""
+    assert (terminal.folder / "checkout.png").read_bytes().startswith(b"\x89PNG")
+    assert "A walk" in (terminal.folder / "walk.svg").read_text(encoding="utf-8")
 
 
 def test_download(terminal: Terminal, cloud) -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from moonsense.cli import account, cards, chunks, cloud, consumer, download, export, sessions
+from moonsense.cli import account, cards, chunks, cloud, consumer, download, export, plot, sessions
 from moonsense.cli.demo import command as demo
 from moonsense.cli.errors import EXIT_CODES, report
 from moonsense.cli.webhooks import group as webhooks
@@ -46,6 +46,7 @@ app.command("whoami")(account.whoami)
 app.command("regions")(account.regions)
 app.command("download")(download.download)
 app.command("export")(export.export)
+app.command("plot")(plot.plot)
 app.add_typer(sessions.app, name="sessions")
 app.add_typer(chunks.app, name="chunks")
 app.add_typer(cards.app, name="cards")

@@ -8,7 +8,7 @@ import typer
 
 from moonsense.cli.options import Json, SessionId
 from moonsense.cli.output import Column, note, show_json, show_json_list, show_table
-from moonsense.cli.session_text import time_text
+from moonsense.display.words import time_text
 
 app = typer.Typer(no_args_is_help=True, help="List and create cards: notes on a session.")
 

@@ -8,8 +8,8 @@ import typer
 
 from moonsense.cli.options import Json, SessionId
 from moonsense.cli.output import Column, note, show_json_lines, show_json_list, show_table
-from moonsense.cli.session_text import time_text
 from moonsense.cli.summary import BundleSummary, show_summary
+from moonsense.display.words import time_text
 
 app = typer.Typer(no_args_is_help=True, help="List and read the chunks that a session is stored in.")
 

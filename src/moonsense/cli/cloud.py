@@ -13,7 +13,7 @@ import typer
 from moonsense.cli.options import DataDir, Json
 from moonsense.cli.output import Column, complain, note, show_json_value, show_table
 from moonsense.cli.progress import Step
-from moonsense.cli.session_text import micros_text
+from moonsense.display.words import micros_text
 
 if TYPE_CHECKING:
     from moonsense.cloud.store import Store

@@ -20,7 +20,8 @@ from moonsense.cli.output import (
     show_json_value,
     show_table,
 )
-from moonsense.cli.session_text import (
+from moonsense.cli.summary import BundleSummary, show_summary
+from moonsense.display.words import (
     duration_text,
     event_seconds,
     labels_text,
@@ -28,7 +29,6 @@ from moonsense.cli.session_text import (
     time_text,
     totals,
 )
-from moonsense.cli.summary import BundleSummary, show_summary
 
 if TYPE_CHECKING:
     from moonsense.models.data_plane_v2_sdk_pb2 import Session

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from moonsense.cli.output import Column, note, show_table
-from moonsense.cli.session_text import duration_text, millis_text, most_first
+from moonsense.display.words import duration_text, millis_text, most_first
 
 if TYPE_CHECKING:
     from moonsense.models.bundle_v2_pb2 import SealedBundle

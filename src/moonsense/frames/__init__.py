@@ -3,8 +3,8 @@
 One table a sensor, with a schema that is the same for every source. ``read``
 gives whole tables, ``batches`` streams what does not fit into memory,
 ``schema`` and ``sensors`` say what there is, ``align`` and ``resample`` bring
-sensors together, ``map_sessions`` runs a function over many sessions. Needs the
-extra ``frames``.
+sensors together, ``map_sessions`` runs a function over many sessions, ``plot``
+draws one. Needs the extra ``frames``, and for pictures ``plot``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ for _needed in ("pyarrow", "pandas", "polars"):
 from moonsense.frames._align import align  # noqa: E402
 from moonsense.frames._frame import Frame  # noqa: E402
 from moonsense.frames._map import map_sessions  # noqa: E402
+from moonsense.frames._plot.plot import plot  # noqa: E402
 from moonsense.frames._read import batches, read, schema, sensors  # noqa: E402
 from moonsense.frames._resample import resample  # noqa: E402
 
-__all__ = ["Frame", "align", "batches", "map_sessions", "read", "resample", "schema", "sensors"]
+__all__ = ["Frame", "align", "batches", "map_sessions", "plot", "read", "resample", "schema", "sensors"]

@@ -22,7 +22,7 @@ GAP = "gap"
 MAX_ROWS = 50_000_000
 """More are hardly wanted: some clock was set in the middle of a session."""
 
-_SPACINGS = 5
+SPACINGS = 5
 _BEFORE, _AFTER = "before_", "after_"
 
 
@@ -121,7 +121,7 @@ def _limits(readings: pl.DataFrame, max_gap: timedelta | None) -> pl.DataFrame:
     import polars as pl  # noqa: PLC0415 (slow to load)
 
     usual = pl.col(TIME).diff().median()
-    limit = pl.lit(max_gap, pl.Duration("us")) if max_gap is not None else usual * _SPACINGS
+    limit = pl.lit(max_gap, pl.Duration("us")) if max_gap is not None else usual * SPACINGS
     return readings.group_by(SESSION).agg(limit.alias("limit"))
 
 

@@ -245,10 +245,34 @@ def _files(source: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _metadata_can_hold(path: Path, wanted: Wanted) -> bool:
+    session = _metadata(path)
+    return session is None or wanted.can_hold(session)  # without one, it says nothing
+
+
+def _metadata(path: Path) -> Session | None:
+    """The session as it stands beside a recording, where it does."""
     try:
-        return wanted.can_hold(json.parse(path.with_name(METADATA).read_bytes(), Session))
+        return json.parse(path.with_name(METADATA).read_bytes(), Session)
     except (FileNotFoundError, DecodeError):
-        return True  # it says nothing
+        return None
+
+
+def described(source: object, session_id: str) -> Session | None:
+    """What a source says of a session beside its bundles, or None; without an id, of its only one.
+
+    Raises:
+        NotFoundError: a client that knows no such session.
+    """
+    if isinstance(source, Client):
+        return source.describe_session(session_id) if session_id else None
+    if not isinstance(source, (str, os.PathLike)):
+        return None
+    files = list(_files(source))
+    own = [path for path in files if path.parent.name == session_id] or (files if len(files) == 1 else [])
+    found = _metadata(own[0]) if own else None
+    if found is None or (session_id and found.session_id not in ("", session_id)):
+        return None  # of another one
+    return found
 
 
 def _of_stream(stream: IO[bytes], where: str, session_id: str) -> Iterator[Text]:

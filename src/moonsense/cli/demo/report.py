@@ -10,7 +10,7 @@ from rich.text import Text
 
 from moonsense.cli.demo.run import Recorded
 from moonsense.cli.output import Column, Listing, out, show, show_table
-from moonsense.cli.session_text import (
+from moonsense.display.words import (
     duration_text,
     event_seconds,
     labels_text,

@@ -11,8 +11,8 @@ import typer
 
 from moonsense.cli.options import SHOWN, Json, Limit, parse_time
 from moonsense.cli.output import Column, note, show_json, show_json_list, show_json_value, show_table
-from moonsense.cli.session_text import duration_text, time_text
 from moonsense.cli.webhooks.options import Event
+from moonsense.display.words import duration_text, time_text
 
 if TYPE_CHECKING:
     from moonsense.models.webhooks_v2_pb2 import WebhookDelivery, WebhookTry

@@ -12,9 +12,9 @@ import typer
 
 from moonsense.cli.options import Json
 from moonsense.cli.output import Column, note, show_json, show_json_list, show_table
-from moonsense.cli.session_text import time_text
 from moonsense.cli.webhooks.deliveries import show_delivery
 from moonsense.cli.webhooks.options import EndpointId, Event
+from moonsense.display.words import time_text
 
 if TYPE_CHECKING:
     from moonsense.client import Client

@@ -1,0 +1,1 @@
+"""How sessions and lists are put before people: in words, and as HTML in a notebook."""
