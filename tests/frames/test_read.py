@@ -364,9 +364,10 @@ class TestFrame:
 
     def test_a_notebook_shows_it(self) -> None:
         page = self.frame._repr_html_()
-        assert "6 rows, 2 sessions" in page
+        assert "<b>accelerometer</b> 6 rows, 8 columns, 2 sessions" in page
         assert "2023-11-14 22:13:20 to 2023-11-14 22:13:21 UTC" in page
         assert "<th>x<br><small>G</small></th>" in page
+        assert "at<br><small>UTC</small>" in page
         evil = frames.read([sealed(1, "<script>")], "accelerometer")._repr_html_()
         assert "<script>" not in evil
         assert "0 rows" in frames.read(b"", "pointer")._repr_html_()

@@ -21,14 +21,7 @@ from moonsense.cli.output import (
     show_table,
 )
 from moonsense.cli.summary import BundleSummary, show_summary
-from moonsense.display.words import (
-    duration_text,
-    event_seconds,
-    labels_text,
-    platform_text,
-    time_text,
-    totals,
-)
+from moonsense.display.words import labels_text, session_facts, session_row, totals
 
 if TYPE_CHECKING:
     from moonsense.models.data_plane_v2_sdk_pb2 import Session
@@ -98,21 +91,7 @@ def _show_sessions(found: Iterable[Session]) -> None:
         Column("JOURNEY", whole=True, rank=5),
     ]
 
-    def row(session: Session) -> tuple[str, ...]:
-        bundles, items = totals(session)
-        seconds = event_seconds(session)
-        return (
-            session.session_id,
-            time_text(session.created_at),
-            platform_text(session.metadata),
-            labels_text(session),
-            f"{bundles:,}",
-            f"{sum(items.values()):,}",
-            "" if seconds is None else duration_text(seconds),
-            session.journey_id,
-        )
-
-    show_table(columns, (row(session) for session in found))
+    show_table(columns, map(session_row, found))
 
 
 @app.command()
@@ -130,29 +109,8 @@ def show(
     if json:
         show_json(found)
         return
-    device, config = found.metadata, found.config
-    bundles, items = totals(found)
-    seconds = event_seconds(found)
-    rate = config.sensor_sampling_rate
-    rows = [
-        ("session", found.session_id),
-        ("created", time_text(found.created_at)),
-        ("platform", platform_text(device)),
-        ("device", " ".join(filter(None, [device.manufacturer, device.model]))),
-        ("system", device.system_version),
-        ("install", device.install_id),
-        ("labels", labels_text(found)),
-        ("journey", found.journey_id),
-        ("group", found.client_session_group_id),
-        ("app", found.app_id),
-        ("region", found.region_id),
-        ("sampling", f"{rate} a second" if rate else ""),
-        ("oldest event", time_text(found.oldest_event)),
-        ("newest event", time_text(found.newest_event)),
-        ("duration", "" if seconds is None else duration_text(seconds)),
-        ("bundles", f"{bundles:,}"),
-        *((name, f"{count:,}") for name, count in items.items()),
-    ]
+    items = ((name, f"{count:,}") for name, count in totals(found)[1].items())
+    rows = [*session_facts(found), *items]
     show_table([Column(""), Column("")], [row for row in rows if row[1]])
 
 

@@ -14,9 +14,14 @@ from moonsense.client._core.options import Timeout, Wire
 from moonsense.client._core.ordering import Order
 from moonsense.client._core.raw import RawResponse
 from moonsense.client._sync.client import Client
+from moonsense.display import html
+from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 if TYPE_CHECKING:
     from moonsense.client._async.client import AsyncClient as AsyncClient
+
+# What a notebook shows of a session: generated classes take no methods in another way.
+Session._repr_html_ = html.session  # type: ignore[attr-defined]
 
 __all__ = ["AsyncClient", "Client", "Order", "RawResponse", "SessionReport", "Timeout", "Wire"]
 

@@ -72,3 +72,46 @@ def totals(session: Session) -> tuple[int, dict[str, int]]:
 def most_first(counts: Mapping[str, int]) -> dict[str, int]:
     """Counts in falling order, then by name."""
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
+def session_row(session: Session) -> tuple[str, ...]:
+    """A session in one row: id, created, platform, labels, bundles, items, duration, journey."""
+    bundles, items = totals(session)
+    return (
+        session.session_id,
+        time_text(session.created_at),
+        platform_text(session.metadata),
+        labels_text(session),
+        f"{bundles:,}",
+        f"{sum(items.values()):,}",
+        _lasted(session),
+        session.journey_id,
+    )
+
+
+def session_facts(session: Session) -> list[tuple[str, str]]:
+    """What is known of a session, by name; "" for what is not."""
+    device, rate = session.metadata, session.config.sensor_sampling_rate
+    return [
+        ("session", session.session_id),
+        ("created", time_text(session.created_at)),
+        ("platform", platform_text(device)),
+        ("device", " ".join(filter(None, [device.manufacturer, device.model]))),
+        ("system", device.system_version),
+        ("install", device.install_id),
+        ("labels", labels_text(session)),
+        ("journey", session.journey_id),
+        ("group", session.client_session_group_id),
+        ("app", session.app_id),
+        ("region", session.region_id),
+        ("sampling", f"{rate} a second" if rate else ""),
+        ("oldest event", time_text(session.oldest_event)),
+        ("newest event", time_text(session.newest_event)),
+        ("duration", _lasted(session)),
+        ("bundles", f"{totals(session)[0]:,}"),
+    ]
+
+
+def _lasted(session: Session) -> str:
+    seconds = event_seconds(session)
+    return "" if seconds is None else duration_text(seconds)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from html import escape
 
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from moonsense.display import html
 
 _ENDS = 5
 """Rows that are shown of the beginning and of the end."""
@@ -15,27 +16,32 @@ _ENDS = 5
 
 def page(table: pa.Table, name: str, units: Mapping[str, str]) -> str:
     """The table's first and last rows, under a line that says what it is."""
-    return "".join(_lines(table, name, units))
+    head = [(field.name, _below(field, units)) for field in table.schema]
+    numbers = [field.name for field in table.schema if _is_number(field.type)]
+    shown = html.table(head, _rows(table), right=numbers)
+    return f"<div>{html.caption(name or 'Table', _caption(table))}{shown}</div>"
 
 
-def _lines(table: pa.Table, name: str, units: Mapping[str, str]) -> Iterator[str]:
-    yield f"<div><p><b>{escape(name)}</b> {escape(_caption(table))}</p>"
-    yield "<table><thead><tr>"
-    for column in table.column_names:
-        unit = f"<br><small>{escape(units[column])}</small>" if column in units else ""
-        yield f"<th>{escape(column)}{unit}</th>"
-    yield "</tr></thead><tbody>"
-    cut = table.num_rows > 2 * _ENDS
-    yield from _rows(table.slice(0, _ENDS) if cut else table)
-    if cut:
-        yield f'<tr><td colspan="{table.num_columns}">&#8942;</td></tr>'
-        yield from _rows(table.slice(table.num_rows - _ENDS))
-    yield "</tbody></table></div>"
+def _below(field: pa.Field, units: Mapping[str, str]) -> str:
+    return "UTC" if pa.types.is_timestamp(field.type) else units.get(field.name, "")
 
 
-def _rows(table: pa.Table) -> Iterator[str]:
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
+def _rows(table: pa.Table) -> Iterator[Sequence[str] | None]:
+    if table.num_rows <= 2 * _ENDS:
+        yield from _texts(table)
+        return
+    yield from _texts(table.slice(0, _ENDS))
+    yield None
+    yield from _texts(table.slice(table.num_rows - _ENDS))
+
+
+def _texts(table: pa.Table) -> Iterator[Sequence[str]]:
     for row in table.to_pylist():
-        yield "<tr>" + "".join(f"<td>{escape(_shown(value))}</td>" for value in row.values()) + "</tr>"
+        yield [_shown(value) for value in row.values()]
 
 
 def _shown(value: object) -> str:
@@ -47,7 +53,7 @@ def _shown(value: object) -> str:
 
 
 def _caption(table: pa.Table) -> str:
-    parts = [_count(table.num_rows, "row")]
+    parts = [f"{_count(table.num_rows, 'row')}, {_count(table.num_columns, 'column')}"]
     if "session_id" in table.column_names:
         parts.append(_count(len(table["session_id"].unique()), "session"))
     if "at" in table.column_names and table.num_rows:

@@ -239,6 +239,37 @@ def test_chunks_are_listed_too() -> None:
     assert server.requests[0].target == "/v2/sessions/s/chunks?per_page=100&page=1"
 
 
+@pytest.mark.parametrize(("count", "asked"), [(1, [1]), (100, [1]), (101, [1, 2]), (400, [1, 2, 3])])
+def test_what_comes_next_can_be_seen_without_taking_it(count: int, asked: list[int]) -> None:
+    cloud = Cloud(250)
+    with WireServer(cloud) as server:
+        with connect(Client, server) as client:
+            found = client.list_sessions()
+            for _ in range(2):
+                seen = found.peek(count)
+                assert [session.session_id for session in seen] == cloud.ids[:count]
+                assert [int(dict(request.query)["page"]) for request in server.requests] == asked
+            assert [session.session_id for session in found] == cloud.ids
+            assert found.peek() == []
+
+
+def test_a_fault_that_was_seen_is_met_again_by_who_takes_the_items() -> None:
+    cloud = Cloud(150)
+
+    def answer(request: Received) -> Reply:
+        return cloud(request) if dict(request.query)["page"] == "1" else reply({}, 501)
+
+    with WireServer(answer) as server:
+        with connect(Client, server) as client:
+            found = client.list_sessions()
+            with pytest.raises(ServerError):
+                found.peek(101)
+            ids = [(next(found)).session_id for _ in range(100)]
+            assert ids == cloud.ids[:100]
+            with pytest.raises(ServerError):
+                next(found)
+
+
 def test_pages_are_the_clouds() -> None:
     with WireServer(Cloud(250)) as server:
         with connect(Client, server) as client:

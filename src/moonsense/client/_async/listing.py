@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncGenerator
+from itertools import islice
 from types import TracebackType
 from typing import TypeVar
+
+from moonsense.client._shown import AsyncShown
 
 T = TypeVar("T")
 
 
-class AsyncListing(AsyncGenerator[T, None]):
+class AsyncListing(AsyncShown, AsyncGenerator[T, None]):
     """The items of a list, asked for page by page as they are taken.
 
     It is a generator: ``async for``, ``anext`` and ``aclose`` work as on any.
@@ -32,6 +35,19 @@ class AsyncListing(AsyncGenerator[T, None]):
                 except StopAsyncIteration:
                     return
             yield page
+
+    async def peek(self, count: int = 1) -> list[T]:
+        """The items that come next, without taking them; fewer than ``count`` at the end of the list."""
+        while len(self._items) < count:
+            try:
+                self._items.extend(await anext(self._pages))
+            except StopAsyncIteration:
+                break
+            except BaseException as error:
+                # Whoever takes the items is told too: after a fault the pages end as if they were all.
+                self._pages = _failing(error)
+                raise
+        return list(islice(self._items, count))
 
     async def asend(self, value: None) -> T:
         """The next item. Raises StopAsyncIteration at the end."""
@@ -55,3 +71,9 @@ class AsyncListing(AsyncGenerator[T, None]):
         """Ask for nothing more."""
         self._items.clear()
         await self._pages.aclose()
+
+
+async def _failing(error: BaseException) -> AsyncGenerator[list[T]]:
+    for none in list[list[T]]():
+        yield none
+    raise error

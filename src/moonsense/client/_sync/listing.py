@@ -5,13 +5,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Generator
+from itertools import islice
 from types import TracebackType
 from typing import TypeVar
+
+from moonsense.client._shown import Shown
 
 T = TypeVar("T")
 
 
-class Listing(Generator[T, None]):
+class Listing(Shown, Generator[T, None]):
     """The items of a list, asked for page by page as they are taken.
 
     It is a generator: ``for``, ``next`` and ``close`` work as on any.
@@ -33,6 +36,19 @@ class Listing(Generator[T, None]):
                 except StopIteration:
                     return
             yield page
+
+    def peek(self, count: int = 1) -> list[T]:
+        """The items that come next, without taking them; fewer than ``count`` at the end of the list."""
+        while len(self._items) < count:
+            try:
+                self._items.extend(next(self._pages))
+            except StopIteration:
+                break
+            except BaseException as error:
+                # Whoever takes the items is told too: after a fault the pages end as if they were all.
+                self._pages = _failing(error)
+                raise
+        return list(islice(self._items, count))
 
     def send(self, value: None) -> T:
         """The next item. Raises StopIteration at the end."""
@@ -56,3 +72,8 @@ class Listing(Generator[T, None]):
         """Ask for nothing more."""
         self._items.clear()
         self._pages.close()
+
+
+def _failing(error: BaseException) -> Generator[list[T]]:
+    yield from list[list[T]]()
+    raise error
