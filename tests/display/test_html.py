@@ -8,7 +8,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.formatters import HTMLFormatter
 from support.messages import messages
@@ -83,11 +83,17 @@ class TestSession:
     def test_of_which_nothing_is_known(self) -> None:
         assert dict(Parsed(Session()._repr_html_()).cells) == {"bundles": "0"}
 
+    def test_of_a_platform_that_came_later(self) -> None:
+        one = Session()
+        one.metadata.platform = 99  # type: ignore[assignment]
+        assert dict(Parsed(one._repr_html_()).cells)["platform"] == "99"
+
     def test_is_what_ipython_shows_of_every_copy(self) -> None:
         shown = HTMLFormatter()
         for one in (session(), copy.deepcopy(session()), pickle.loads(pickle.dumps(session()))):
             assert shown(one) == html.session(session())
 
+    @settings(max_examples=15)
     @given(messages(Session))
     def test_is_well_formed_whatever_is_in_it(self, one: Session) -> None:
         assert Parsed(one._repr_html_()).tags <= TAGS

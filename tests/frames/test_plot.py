@@ -291,3 +291,13 @@ class TestFigure:
             "moonsense.errors.MissingExtraError: "
             "frames.plot needs the extra 'plot': pip install 'moonsense[plot]'"
         )
+
+
+def test_real_recordings(web_sessions: Path) -> None:
+    """Some of each size, from the smallest, which hold next to nothing, to the largest."""
+    recordings = sorted(web_sessions.rglob("raw_sealed_bundles.json"), key=lambda path: path.stat().st_size)
+    for path in [*recordings[::60], recordings[-1]]:
+        figure = frames.plot(path)
+        assert rendered(figure)
+        assert figure.get_suptitle().startswith(f"Session {path.parent.name}  ·  WEB  ·  2022-08-0")
+        assert titles(figure)

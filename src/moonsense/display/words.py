@@ -45,8 +45,10 @@ def duration_text(seconds: float) -> str:
 
 
 def platform_text(metadata: SessionMetadata) -> str:
-    """``iOS``, ``ANDROID``, ``WEB``, or "" when it is not known."""
-    return metadata.Platform.Name(metadata.platform) if metadata.platform else ""
+    """``iOS``, ``ANDROID``, ``WEB``, or "" when it is not known; one that came later is a number."""
+    platform = metadata.platform
+    known = metadata.Platform.values()
+    return "" if not platform else metadata.Platform.Name(platform) if platform in known else str(platform)
 
 
 def labels_text(session: Session) -> str:
