@@ -1,7 +1,6 @@
 """What the published clients get wrong, each with the test that fails on their behaviour.
 
 The table names the tests of other files; those that nothing else tests follow it.
-What concerns the download of a whole project is tested with ``moonsense.download``.
 """
 
 from __future__ import annotations
@@ -32,6 +31,8 @@ _DOWNLOADS = "client/_async/test_downloads.py"
 _ERRORS = "client/_async/test_errors.py"
 _FAULTS = "client/_async/test_faults.py"
 _OPTIONS = "client/_async/test_options.py"
+_BULK = "download/test_all_sessions.py"
+_LEDGER = "download/test_ledger_runs.py"
 _HERE = "client/test_published_faults.py"
 
 BOTH = {
@@ -68,6 +69,11 @@ OF_0_5_0 = {
     "leaves an empty file of what is not there": f"{_DOWNLOADS}::test_a_failure_makes_no_target",
     "puts two documents on a line": f"{_DOWNLOADS}::test_every_line_is_one_document",
     "cannot be installed on a Python of today": "project/test_package.py::test_the_wheel_says_what_it_is",
+    "makes no table where no bundle has the sensor": (
+        "frames/test_pd.py::test_a_session_without_the_sensor_is_an_empty_table"
+    ),
+    "puts the readings of timers into 1970": "frames/test_pd.py::test_timers_are_not_in_1970",
+    "reads a whole file to make a table": "frames/test_read.py::test_a_stream_holds_one_piece",
 }
 
 OF_0_13_1 = {
@@ -94,6 +100,19 @@ OF_0_13_1 = {
     ),
     "repeats two calls only": f"{_FAULTS}::test_a_storm_of_refusals",
     "shows no help without a token": "cli/test_command.py::test_help_needs_no_token_and_no_server",
+    "lets a session that fails end its worker": f"{_BULK}::test_one_that_fails_does_not_keep_the_others",
+    "never ends when all its workers are gone": f"{_BULK}::test_a_list_that_fails_ends_the_download",
+    "passes over for good what an interrupted run listed": (
+        f"{_LEDGER}::test_ctrl_c_leaves_whole_sessions_and_the_next_run_goes_on"
+    ),
+    "passes over what an interrupted run of its own listed": (
+        "download/test_earlier_versions.py::test_what_an_interrupted_run_passed_over_is_found"
+    ),
+    "loses sessions of one second": f"{_LEDGER}::test_late_ones_are_found",
+    "does not start again from a whole second": f"{_LEDGER}::test_only_what_is_new_is_listed_again",
+    "takes local days for those of the cloud": f"{_BULK}::test_days_and_times_are_utc",
+    "does not end at Ctrl-C": "cli/test_download.py::test_a_signal_ends_it_at_once",
+    "leaves sessions that are half there": ("torture/test_download_kill.py::test_kills_while_downloading"),
     "hides a builtin behind its names": (
         "models/test_package.py::test_a_star_import_brings_every_name_and_hides_no_builtin"
     ),
@@ -108,6 +127,11 @@ WISHED_FOR = {
     "times of one's own": f"{_OPTIONS}::test_steps_have_times_of_their_own",
     "a backoff of one's own": (
         "client/core/test_retries.py::test_pauses_double_up_to_half_a_minute_and_all_is_chance"
+    ),
+    "progress that can be switched off": "cli/test_download.py::test_it_goes_into_data_without_a_folder",
+    "tables without loading everything": "frames/test_read.py::test_a_stream_holds_one_piece",
+    "a listener that misses no event": (
+        "cli/test_webhooks_listen.py::test_nothing_is_missed_while_the_listener_is_killed_and_started_again"
     ),
     "webhook bodies verified raw": "webhooks/test_signatures.py::test_one_bit_of_the_body_is_enough",
     "typed models": "models/test_package.py::test_the_published_modules_are_there_with_stubs",
