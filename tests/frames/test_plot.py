@@ -116,6 +116,27 @@ class TestNothing:
         assert texts(figure).strip() == "Not drawn, as nothing says when they were: 2 rows."
 
 
+class TestOddValues:
+    @pytest.mark.parametrize("odd", [float("inf"), float("nan"), 1e308, -1e308, 1e299])
+    def test_make_a_picture(self, odd: float) -> None:
+        one = bundle(
+            accelerometer_data=[
+                {"determined_at": START + at, "x": x} for at, x in enumerate((0, odd, -odd, 1))
+            ],
+            pointer_data=[pointer(at, x, 5) for at, x in enumerate((0, odd, -odd, 1))],
+            click_data=[{"determined_at": START, "position": {"dx": odd, "dy": odd}}],
+            location_data=[{"determined_at": START, "latitude": odd, "longitude": 13}],
+        )
+        figure = frames.plot([one])
+        assert rendered(figure)
+        assert "no place was determined" in texts(figure)
+
+    def test_of_a_clock_that_was_set_in_between(self) -> None:
+        """From 1970 to the last year that there is a date in."""
+        readings = [{"determined_at": at} for at in (1, START, 253_402_300_799_999)]
+        assert rendered(frames.plot([bundle(accelerometer_data=readings)]))
+
+
 class TestTitle:
     def test_is_the_session_its_platform_and_when_it_was(self, tmp_path: Path) -> None:
         figure = frames.plot(folder(tmp_path, "s1", sealed(PHONE, "s1")))

@@ -33,6 +33,9 @@ _SHORTEST = np.timedelta64(1, "s")
 
 _MARGIN = 0.01
 
+_LAST = np.datetime64("9999-12-31T23:59:59")
+"""Behind it there are no dates."""
+
 
 def unit_text(unit: str) -> str:
     """A unit as it is printed: those of the schema are in ASCII."""
@@ -87,7 +90,7 @@ def span_of(times: list[NDArray[np.datetime64]]) -> tuple[np.datetime64, np.date
         return None
     first, last = min(one.min() for one in there), max(one.max() for one in there)
     margin = max((last - first) * _MARGIN, (_SHORTEST - (last - first)) / 2)
-    return first - margin, last + margin
+    return first - margin, min(last + margin, _LAST)
 
 
 def clock(axes: list[Axes], span: tuple[np.datetime64, np.datetime64]) -> None:

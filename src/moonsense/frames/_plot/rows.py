@@ -15,6 +15,9 @@ from moonsense.frames._frame import Frame
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_LARGEST = 1e300
+"""Readings of more than this, and infinite ones, are not drawn."""
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -55,11 +58,12 @@ class Rows:
         return len(self.at)
 
     def numbers(self, column: str) -> NDArray[np.float64]:
-        """A column of numbers; NaN where it is null."""
-        values: NDArray[np.float64] = (
-            self._column(column).cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False)
-        )
-        return values
+        """A column of numbers; NaN where it is null, or no number that an axis could show."""
+        values = self._column(column).cast(pa.float64(), safe=False).fill_null(np.nan)
+        numbers: NDArray[np.float64] = np.array(values, dtype=np.float64)
+        # The difference of two of them is to be a number too.
+        numbers[~(np.abs(numbers) < _LARGEST)] = np.nan
+        return numbers
 
     def texts(self, column: str) -> NDArray[np.object_]:
         """A column of texts; "" where it is null."""

@@ -46,8 +46,10 @@ def extent(rows: Rows) -> tuple[float, float]:
 
 
 def _placed(rows: Rows) -> Rows:
-    """Those with a place: 0, 0 is what is left of one that was not determined."""
-    return rows.select((rows.numbers("latitude") != 0) | (rows.numbers("longitude") != 0))
+    """Those with a place on the earth: 0, 0 is what is left of one that was not determined."""
+    latitude, longitude = rows.numbers("latitude"), rows.numbers("longitude")
+    on_earth = (np.abs(latitude) <= 90) & (np.abs(longitude) <= 180)
+    return rows.select(on_earth & ((latitude != 0) | (longitude != 0)))
 
 
 def draw_track(ax: Axes, name: str, rows: Rows) -> None:
