@@ -12,8 +12,10 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
+from moonsense import export, frames, pd
 from moonsense.client import Client, RawResponse, SessionReport, Timeout
 from moonsense.consumer import (
     Consumer,
@@ -64,6 +66,9 @@ OTHERS: tuple[tuple[str, type], ...] = (
     ("moonsense.Platform", Platform),
 )
 
+# And what is more functions than objects: its names in the order of ``__all__``.
+ROOMS: tuple[ModuleType, ...] = (frames, pd, export)
+
 _SECTION = re.compile(r"(Args|Attributes|Returns|Raises):")
 _STARS = {"VAR_POSITIONAL": "*", "VAR_KEYWORD": "**"}
 _ENTRY = re.compile(r"(?P<name>[*\w][\w*,. ]*?): (?P<text>.*)")
@@ -76,7 +81,24 @@ def page() -> str:
         parts.append(f"## `{name}`\n")
         parts.append(text_of(cls))
         parts += members(cls, cls.__dict__)
+    for module in ROOMS:
+        parts.append(f"## `{module.__name__}`\n")
+        parts.append(text_of(module))
+        parts += room(module)
     return "\n".join(part for part in parts if part.strip()).rstrip() + "\n"
+
+
+def room(module: ModuleType) -> Iterator[str]:
+    """The public functions of a module, then its classes."""
+    named = [(name, getattr(module, name)) for name in module.__all__]
+    for name, value in named:
+        if inspect.isfunction(value):
+            yield from function(name, value)
+    for name, value in named:
+        if inspect.isclass(value):
+            yield f"### `{module.__name__}.{name}`\n"
+            yield text_of(value)
+            yield from members(value, vars(value))
 
 
 def client() -> Iterator[str]:

@@ -12,6 +12,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from support.s3 import S3
+
     from moonsense.client import Client
     from moonsense.cloud.embed import EmbeddedCloud
 
@@ -43,6 +45,27 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCloud]:
 
     with EmbeddedCloud(tmp_path_factory.mktemp("cloud") / "data") as cloud:
         yield cloud
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3]:
+    """A server of S3. Tests share it: take a bucket of your own."""
+    from support.s3 import serving
+
+    with serving() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(s3: S3, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket of it, and the way there in the environment."""
+    from moonsense.contract.ids import new_id
+
+    for name, value in s3.variables.items():
+        monkeypatch.setenv(name, value)
+    name = new_id().lower()
+    s3.make(name)
+    return name
 
 
 @pytest.fixture

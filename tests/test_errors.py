@@ -36,7 +36,7 @@ def example(cls: type[BaseException]) -> errors.MoonsenseError:
         return cls("the cloud", "cloud")
     if issubclass(cls, errors.RecordingError):
         return cls("not sent", session_id="abc", unsent=[Bundle(index=1), Bundle(index=2)])
-    if issubclass(cls, errors.DownloadError):
+    if issubclass(cls, errors.SessionsError):
         return cls({}, 3)
     plain = (
         errors.MoonsenseError,

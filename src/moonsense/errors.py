@@ -25,7 +25,9 @@
     ├── CheckpointError             a consumer's checkpoints cannot be read or written
     │   └── LeaseLostError          another consumer has the session by now
     ├── StoreError                  an object store does not answer, or refuses
-    └── DownloadError               sessions that could not be downloaded; each one's error is on it
+    └── SessionsError               some of many sessions failed; each one's error is on it
+        ├── DownloadError               they could not be downloaded
+        └── ExportError                 they could not be exported
 
 Errors survive pickling, so they cross process borders whole, and none of
 them holds a token.
@@ -49,6 +51,7 @@ __all__ = [
     "DataError",
     "DecodeError",
     "DownloadError",
+    "ExportError",
     "IncompleteError",
     "IntegrityError",
     "LeaseLostError",
@@ -62,6 +65,7 @@ __all__ = [
     "RequestTimeout",
     "ResponseError",
     "ServerError",
+    "SessionsError",
     "SignatureError",
     "StoreError",
     "TooLargeError",
@@ -316,18 +320,31 @@ class StoreError(MoonsenseError):
     """An object store does not answer, or refuses: no such bucket, no credentials, no connection."""
 
 
-class DownloadError(MoonsenseError):
-    """Some of many sessions could not be downloaded; the others were.
+class SessionsError(MoonsenseError):
+    """Some of many sessions failed; the others did not.
 
     Attributes:
         failures: the error of each, by session id.
     """
 
     _SHOWN = 20
+    _DONE = "done"
 
     def __init__(self, failures: Mapping[str, Exception], count: int) -> None:
         lines = [f"{session_id}: {error}" for session_id, error in failures.items()]
         more = f"; and {len(lines) - self._SHOWN} more" if len(lines) > self._SHOWN else ""
         told = "; ".join(lines[: self._SHOWN])
-        super().__init__(f"{len(lines)} of {count} sessions could not be downloaded: {told}{more}")
+        super().__init__(f"{len(lines)} of {count} sessions could not be {self._DONE}: {told}{more}")
         self.failures = dict(failures)
+
+
+class DownloadError(SessionsError):
+    """Some of many sessions could not be downloaded; the others were."""
+
+    _DONE = "downloaded"
+
+
+class ExportError(SessionsError):
+    """Some of many sessions could not be exported; the others were."""
+
+    _DONE = "exported"

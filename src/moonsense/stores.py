@@ -55,20 +55,28 @@ def open_store(place: str | os.PathLike[str], *, tidy: bool = False) -> ObjectSt
 
 
 @contextlib.contextmanager
-def store_errors(what: str) -> Iterator[None]:
-    """Within it a store's errors are ours.
+def store_errors(what: str, *, missing: bool = False) -> Iterator[None]:
+    """Within it a store's errors are ours, and lead nowhere: the store's own repeat what was signed.
+
+    Args:
+        what: what cannot be done then.
+        missing: that there is no such object is an error of its own.
 
     Raises:
-        FileNotFoundError: there is no such object, or no such bucket.
-        StoreError: anything else; the store's own error, which may show the
-            address that a request was signed in, is not attached.
+        FileNotFoundError: there is no such object, with ``missing``.
+        StoreError: anything else.
     """
     try:
         yield
-    except FileNotFoundError as error:
-        raise FileNotFoundError(2, _line(error)) from None
     except (OSError, ValueError, obstore.exceptions.BaseError) as error:
-        raise StoreError(f"{what}: {_line(error)}") from None
+        line = _line(error)
+        found = not (missing and isinstance(error, FileNotFoundError))
+        ours = StoreError(f"{what}: {line}") if found else FileNotFoundError(2, line)
+        try:
+            raise ours from None
+        finally:
+            # Pickled, or shown by a program of its own mind, an error takes its context along.
+            ours.__context__ = None
 
 
 def _line(error: Exception) -> str:

@@ -20,7 +20,7 @@ def example(kind: type[errors.MoonsenseError]) -> errors.MoonsenseError:
         return kind("tables", "frames")
     if issubclass(kind, errors.ResponseError):
         return kind("it did not work", status=418)
-    if issubclass(kind, errors.DownloadError):
+    if issubclass(kind, errors.SessionsError):
         return kind({"s": errors.ConnectionFailed("no")}, 3)
     return kind("it did not work")
 

@@ -17,7 +17,7 @@ from support.export_recordings import write_session
 
 from moonsense.client import Client
 from moonsense.contract.ids import new_id
-from moonsense.errors import ConfigurationError, NotFoundError
+from moonsense.errors import ConfigurationError, ExportError, NotFoundError
 from moonsense.export import export
 from moonsense.export._lake import Lake
 from moonsense.frames import read, schema
@@ -176,6 +176,8 @@ def test_a_broken_session_does_not_keep_the_others(recordings: Path, tmp_path: P
     broken.write_bytes(whole[:-20])
     report = export(recordings, lake)
     assert (report.sessions, list(report.failures)) == (5, [broken.parent.name])
+    with pytest.raises(ExportError, match=f"1 of 6 sessions could not be exported: {broken.parent.name}"):
+        report.raise_for_failures()
     broken.write_bytes(whole)
     report = export(recordings, lake)
     assert (report.ok, report.unchanged) == (True, 5)

@@ -20,11 +20,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import duckdb
 import pytest
 from support.deliveries import SECRET
 
 from moonsense.cloud.embed import EmbeddedCloud
 from moonsense.contract import environment
+from moonsense.models.data_plane_v2_sdk_pb2 import Session
+from moonsense.simulator import checkout_person
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -316,12 +319,29 @@ def test_download(terminal: Terminal, cloud) -> None:
     assert (terminal.folder / "data" / ".moonsense" / "ledger.sqlite").exists()
 
 
+def test_export(terminal: Terminal, cloud, client, recording_client) -> None:
+    session_id = recording_client.create_session(Session()).session_id
+    recording_client.send_bundles(session_id, list(checkout_person(1).bundles()))
+    terminal.variables |= cloud.environment
+    for block in blocks(ROOT / "docs" / "export.md"):
+        if block.language == "sql":
+            with duckdb.connect() as connection:
+                connection.execute(f"SET file_search_path = '{terminal.folder}'")
+                assert session_id in dict(connection.execute(block.text).fetchall())
+        elif block.language == "python":
+            assert "were there" in terminal.python(block)
+        elif block.language == "sh":
+            for line in block.text.splitlines():
+                terminal.shell(line)
+    assert list((terminal.folder / "recordings").glob(f"*/{session_id}.mcap"))
+
+
 def test_no_block_is_left_out() -> None:
-    names = ("compatibility", "consumer", "download", "errors", "frames", "operating", "webhooks")
+    names = ("compatibility", "consumer", "download", "errors", "export", "frames", "operating", "webhooks")
     tested = {"README.md", *(f"{name}.md" for name in names)}
     for document in DOCUMENTS:
         languages = {block.language for block in blocks(document)}
-        assert languages <= ({"sh", "python", ""} if document.name in tested else {""}), document
+        assert languages <= ({"sh", "python", "sql", ""} if document.name in tested else {""}), document
 
 
 def test_every_link_leads_somewhere() -> None:

@@ -24,7 +24,7 @@ def write_session(
 ) -> str:
     """Write a simulated session as a download would; again with the same id it takes the other's place."""
     session = simulated.session
-    session.session_id = session_id or new_id()
+    session.session_id, session.app_id = session_id or new_id(), "app1"
     session.created_at.FromDatetime(NOON + timedelta(days=day))
     sealed = [
         SealedBundle(bundle=bundle, session_id=session.session_id) for bundle in (*simulated.bundles(), *more)

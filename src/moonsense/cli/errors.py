@@ -83,7 +83,9 @@ ADVICE: dict[type[errors.MoonsenseError], Advice] = {
     errors.StoreError: Advice(
         1, "again with the store's credentials and region in the environment; docs/export.md names them"
     ),
+    errors.SessionsError: Advice(1, "again: what is done is not done twice"),
     errors.DownloadError: Advice(1, "again: what is complete is not downloaded twice"),
+    errors.ExportError: Advice(1, "again: what is exported is not exported twice"),
     errors.LeaseLostError: Advice(1, "again"),
     errors.CheckpointError: Advice(1, _name_checkpoints),
     errors.MoonsenseError: Advice(1, "the command again with moonsense --debug"),

@@ -66,7 +66,7 @@ class Objects:
 
         Raises FileNotFoundError when it is not there.
         """
-        with store_errors("cannot read a chunk"):
+        with store_errors("cannot read a chunk", missing=True):
             answer = await obstore.get_async(self._store, key, options={"range": {"offset": offset}})
             async for piece in answer.stream(min_chunk_size=_PIECE_BYTES):
                 yield bytes(piece)
@@ -74,7 +74,7 @@ class Objects:
     def delete(self, key: str) -> None:
         """Remove an object; nothing happens when it is gone already."""
         try:
-            with store_errors("cannot delete a chunk"):
+            with store_errors("cannot delete a chunk", missing=True):
                 obstore.delete(self._store, key)
         except FileNotFoundError:
             return

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moonsense.codec.arrow.schema import BUNDLES
-from moonsense.errors import ConfigurationError
+from moonsense.errors import ConfigurationError, ExportError
 from moonsense.export._lake import Lake
 from moonsense.export._parts import Planner
 from moonsense.export._source import source_of
@@ -50,6 +50,11 @@ class ExportReport:
     def ok(self) -> bool:
         """Whether nothing failed."""
         return not self.failures
+
+    def raise_for_failures(self) -> None:
+        """Raises ExportError when something failed."""
+        if self.failures:
+            raise ExportError(self.failures, self.sessions + self.unchanged + len(self.failures))
 
     def as_dict(self) -> dict[str, Any]:
         """It as plain values, for JSON."""

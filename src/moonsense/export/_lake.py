@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from moonsense.errors import MissingExtraError, StoreError
+from moonsense.errors import MissingExtraError
 from moonsense.export._parts import Part
 
 try:
@@ -48,21 +48,18 @@ class Lake:
 
     def put(self, path: str, content: bytes) -> None:
         """Write an object, in the place of one that is there; it is seen whole or not at all."""
-        try:
-            with store_errors("cannot write"):
-                obstore.put(self._store, path, content)
-        except FileNotFoundError as error:
-            raise StoreError(f"cannot write: {error.strerror}") from None
+        with store_errors("cannot write"):
+            obstore.put(self._store, path, content)
 
     def get(self, path: str) -> bytes:
         """An object. Raises FileNotFoundError."""
-        with store_errors("cannot read"):
+        with store_errors("cannot read", missing=True):
             return bytes(obstore.get(self._store, path).bytes())
 
     def delete(self, path: str) -> None:
         """Remove an object; nothing happens when it is gone already."""
         try:
-            with store_errors("cannot delete"):
+            with store_errors("cannot delete", missing=True):
                 obstore.delete(self._store, path)
         except FileNotFoundError:
             return
