@@ -71,6 +71,41 @@ def test_one_byte_more_or_another_is_never_read_as_something_else(
         assert plain == parsed[1]
 
 
+_some = st.sampled_from([0.0, 0.5, -20.25])
+with_zeros = st.lists(
+    st.fixed_dictionaries({"determined_at": st.integers(1, 99), "x": _some, "y": _some, "z": _some}),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(with_zeros)
+def test_zeros_that_were_left_out_are_put_there(some: list[dict[str, float]]) -> None:
+    data = text(some)
+    filled = PLAIN.filled(data)
+    assert PLAIN.count(filled) == len(some)
+    assert filled.count(b":") == 4 * len(some)
+    plain, parsed = PLAIN.read([filled]), READER._json([data])
+    assert plain is not None
+    assert parsed is not None
+    assert plain == parsed[1]
+
+
+@given(
+    st.sampled_from([f'{{"determined_at":"15"{more}}}' for more in ("", ',"y":-20.25', ',"x":1.5,"z":30')]),
+    st.data(),
+)
+def test_what_is_put_into_an_odd_text_makes_no_sense_of_it(good: str, data: st.DataObject) -> None:
+    place = data.draw(st.integers(0, len(good)))
+    byte = data.draw(st.sampled_from([*'0123456789.-+e"{},: x', '"y":1', ',"x":0', ',"z":"1"']))
+    odd = (good[:place] + byte + good[place + data.draw(st.integers(0, 1)) :]).encode()
+    filled = PLAIN.filled(odd)
+    if PLAIN.count(filled) and (plain := PLAIN.read([filled, GOOD])) is not None:
+        parsed = READER._json([odd, GOOD])
+        assert parsed is not None, "what is no JSON was read"
+        assert plain == parsed[1]
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -13,7 +13,7 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -196,27 +196,34 @@ class Ledger:
         row = self._connection.execute(f"{_SELECT} WHERE session_id = ?", [session_id]).fetchone()
         return None if row is None else self._entry(row)
 
+    def add(self, entry: Entry) -> None:
+        """Write the first row of a session, of which nothing lies here: it has no files."""
+        self._insert(entry)
+
     def put(self, entry: Entry) -> None:
         """Write a row with its files, in the place of the one before."""
-        told = astuple(entry.told) if entry.told else (None,) * 4
-        contents = entry.contents
-        values = (
-            entry.session_id, entry.created, entry.platform, entry.folder.as_posix(), entry.state, self.run,
-            entry.changed, *told,
-            *((contents.bundles, contents.last_index, contents.final) if contents else (None,) * 3),
-            entry.error,
-        )  # fmt: skip
-        marks = ", ".join("?" * len(values))
         with _together(self._connection):
-            self._connection.execute(f"INSERT OR REPLACE INTO session VALUES ({marks})", values)  # noqa: S608
+            self._insert(entry)
             self._connection.execute("DELETE FROM file WHERE session_id = ?", [entry.session_id])
             self._connection.executemany(
                 "INSERT INTO file VALUES (?, ?, ?, ?)",
                 [
                     (entry.session_id, name, digest.size, digest.sha256)
-                    for name, digest in (contents.files if contents else {}).items()
+                    for name, digest in (entry.contents.files if entry.contents else {}).items()
                 ],
             )
+
+    def _insert(self, entry: Entry) -> None:
+        told, contents = entry.told, entry.contents
+        values = (
+            entry.session_id, entry.created, entry.platform, entry.folder.as_posix(), entry.state, self.run,
+            entry.changed,
+            *((told.bundles, told.packets, told.newest, told.sha256) if told else (None,) * 4),
+            *((contents.bundles, contents.last_index, contents.final) if contents else (None,) * 3),
+            entry.error,
+        )  # fmt: skip
+        marks = ", ".join("?" * len(values))
+        self._connection.execute(f"INSERT OR REPLACE INTO session VALUES ({marks})", values)  # noqa: S608
 
     def forget(self, session_id: str) -> None:
         """Remove a row: the cloud has the session no more, and neither has the folder."""

@@ -216,7 +216,7 @@ class Run:
             return  # the thread that looks at it says what is wrong
         created = session.created_at.ToMicroseconds()
         platform = session.metadata.platform
-        self._ledger.put(Entry(session.session_id, created, platform, folder, State.WANTED, created))
+        self._ledger.add(Entry(session.session_id, created, platform, folder, State.WANTED, created))
 
     def _hand_out(self, task: Task) -> None:
         # A row without contents says nothing of where the session is to be.

@@ -86,7 +86,7 @@ class TextReader:
         Returns:
             None when a text is to be read by a reader of messages.
         """
-        counts = np.array([self._plain.count(text) if self._plain.able else 0 for text in texts], np.int64)
+        counts, texts = self._counted(texts)
         parts: list[list[pa.Array]] = []
         plain, other = np.flatnonzero(counts), np.flatnonzero(counts == 0)
         if len(plain):
@@ -106,6 +106,18 @@ class TextReader:
         numbers = np.concatenate([np.repeat(some, counts[some]) for some in (plain, other)])
         order = pa.array(np.argsort(numbers, kind="stable"))
         return counts, [pa.concat_arrays(some).take(order) for some in zip(*parts, strict=True)]
+
+    def _counted(self, texts: Sequence[bytes]) -> tuple[NDArray[np.int64], Sequence[bytes]]:
+        """How many items each text has that is plain, else 0; and the texts, as they are to be read."""
+        if not self._plain.able:
+            return np.zeros(len(texts), np.int64), texts
+        counts = np.array([self._plain.count(text) for text in texts], np.int64)
+        texts = list(texts)
+        for number in np.flatnonzero(counts == 0).tolist():
+            filled = self._plain.filled(texts[number])
+            if count := self._plain.count(filled):
+                counts[number], texts[number] = count, filled
+        return counts, texts
 
     @cached_property
     def _plain(self) -> PlainReader:
