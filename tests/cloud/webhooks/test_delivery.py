@@ -422,6 +422,28 @@ def test_a_cloud_without_endpoints_has_no_thread_for_them(sending: Any) -> None:
     assert not sending.store.folder.webhooks.running
 
 
+def test_endpoints_that_are_gone_or_off_leave_nothing_behind(sending: Any, eventually: Eventually) -> None:
+    """Whoever listens now and then makes an endpoint each time."""
+
+    def served() -> int:
+        return sending.store.folder.webhooks.numbers()["webhook_endpoints_served"]
+
+    with WireServer(reply()) as server:
+        kept, _ = sending.endpoint(server.url)
+        for _ in range(5):
+            endpoint_id, _ = sending.endpoint(server.url)
+            assert tried(sending, eventually, sending.send(endpoint_id)).state == WebhookDelivery.DELIVERED
+            asyncio.run(sending.store.webhooks.delete(sending.who.project_id, endpoint_id))
+            sending.forward(1)
+            eventually(lambda: served() == 1)
+        sending.change(kept, disabled=True)
+        sending.forward(1)
+        eventually(lambda: served() == 0)
+        sending.change(kept, disabled=False)
+        assert tried(sending, eventually, sending.send(kept)).state == WebhookDelivery.DELIVERED
+        assert len(server.requests) == 6
+
+
 @pytest.fixture
 def refused(open_sending: Callable[..., Any]) -> Any:
     """A cloud whose webhooks go nowhere but to one network that nobody has."""

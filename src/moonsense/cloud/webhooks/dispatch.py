@@ -47,7 +47,7 @@ class Dispatch:
         self._sender = Sender(settings.webhook_networks, settings.webhook_timeout_seconds)
         self._bundles = Bundles(catalog, objects)
         self._lanes: dict[int, Lane] = {}
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
         self._writing: asyncio.Task[None] | None = None
         self.ledger = Ledger(catalog, outbox, self._rules)
 
@@ -56,25 +56,41 @@ class Dispatch:
         self._writing = asyncio.create_task(self.ledger.run())
         # Often enough that a silence is told of when it has lasted a twentieth too long.
         watching = min(5.0, max(0.05, self._inactive_seconds / 20))
-        self._tasks = [
+        self._tasks = {
             asyncio.create_task(_again(self._tell_silences, watching)),
             asyncio.create_task(_again(self._purge, _PURGE_SECONDS)),
-        ]
+        }
 
     def wake(self, keys: Iterable[int]) -> None:
         """Look at endpoints, by their keys: something may be due."""
         for key in keys:
-            lane = self._lanes.get(key)
-            if lane is None:
-                lane = self._lanes[key] = Lane(
-                    key, self._catalog, self._sender, self._bundles, self.ledger, self._rules, self._clock
-                )
-                self._tasks.append(asyncio.create_task(lane.run()))
+            lane = self._lanes.get(key) or self._open(key)
             lane.wake()
 
-    def wake_all(self) -> None:
-        """Look at every endpoint: the clock was set."""
-        self.wake(list(self._lanes))
+    def _open(self, key: int) -> Lane:
+        lane = self._lanes[key] = Lane(
+            key, self._catalog, self._sender, self._bundles, self.ledger, self._rules, self._clock
+        )
+        task = asyncio.create_task(lane.run())
+        self._tasks.add(task)
+        task.add_done_callback(lambda task: self._ended(key, lane, task))
+        return lane
+
+    def _ended(self, key: int, lane: Lane, task: asyncio.Task[None]) -> None:
+        """Forget the lane of an endpoint that is gone or off; it gets another when it is on again."""
+        if task.cancelled():
+            return  # its tries are still waited for
+        if error := task.exception():
+            logger.error("deliveries to an endpoint stopped", exc_info=error)
+        self._tasks.discard(task)
+        del self._lanes[key]
+        if lane.woken:
+            self.wake([key])
+
+    @property
+    def lanes(self) -> int:
+        """How many endpoints are looked after."""
+        return len(self._lanes)
 
     async def stop(self) -> None:
         """Begin nothing more, let what is under way end for a while, and write it down."""

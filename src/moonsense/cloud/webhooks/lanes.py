@@ -80,8 +80,13 @@ class Lane:
         """Look again whether anything is due."""
         self._change.set()
 
+    @property
+    def woken(self) -> bool:
+        """Whether it has still to look again."""
+        return self._change.is_set()
+
     async def run(self) -> None:
-        """Deliver, until it is cancelled; tries under way go on then."""
+        """Deliver, until the endpoint is gone or off, or it is cancelled; tries under way go on then."""
         found: Found | None = None
         while True:
             self._change.clear()
@@ -93,6 +98,9 @@ class Lane:
                     found = await self._look()
                 except Exception:
                     logger.exception("deliveries could not be read; again in a while")
+                else:
+                    if found is None and not self._taken and await self._at_rest():
+                        return
             if found is not None:
                 await self._begin(found)
             await self._wait(found.next_due if found is not None and self._room > 0 else None)
@@ -138,6 +146,13 @@ class Lane:
             self._tries.add(task)
             task.add_done_callback(self._tries.discard)
             task.add_done_callback(lambda _task: self.wake())
+
+    async def _at_rest(self) -> bool:
+        """Let go of connections; whether there is no reason to look again."""
+        if self._change.is_set():
+            return False
+        await self.aclose()
+        return not self._change.is_set()
 
     async def _wait(self, until: int | None) -> None:
         seconds = _LONGEST_WAIT

@@ -83,6 +83,7 @@ class Worker:
         return {
             "webhook_tries_total": ledger.tries if ledger else 0,
             "webhook_failures_total": ledger.failures if ledger else 0,
+            "webhook_endpoints_served": self._dispatch.lanes if self._dispatch else 0,
         }
 
     def _run(self) -> None:
