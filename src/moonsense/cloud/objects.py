@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import obstore
 
@@ -37,7 +40,7 @@ class Objects:
     """
 
     def __init__(self, folder: Path, url: str | None = None) -> None:
-        self._folder = None if url else folder
+        self._folder = _folder_of(url) if url else folder
         self._store = open_store(url or folder, tidy=True)
 
     def put(self, key: str, data: bytes) -> None:
@@ -72,9 +75,20 @@ class Objects:
                 yield bytes(piece)
 
     def delete(self, key: str) -> None:
-        """Remove an object; nothing happens when it is gone already."""
+        """Remove an object, and what a write of it left that was killed; nothing happens when it is gone."""
+        if self._folder is not None:
+            path = self._folder / key
+            # The store writes to a file of this name with a number, and never removes one that is half there.
+            for half in path.parent.glob(f"{glob.escape(path.name)}#*"):
+                half.unlink(missing_ok=True)
         try:
             with store_errors("cannot delete a chunk", missing=True):
                 obstore.delete(self._store, key)
         except FileNotFoundError:
             return
+
+
+def _folder_of(url: str) -> Path | None:
+    """The folder that an address is of; None when it is of no folder."""
+    parts = urlsplit(url)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
