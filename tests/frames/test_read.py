@@ -357,6 +357,15 @@ class TestFrame:
         for sensor in frames.sensors():
             assert frames.read(b"", sensor).to_polars().columns == frames.schema(sensor).names
 
+    def test_a_map_is_in_the_order_of_its_keys(self) -> None:
+        bundle = Bundle(index=1)
+        properties = {f"{number:x}": "1" for number in range(40, 0, -1)}
+        bundle.custom_events.add(properties=properties)
+        made = [text(SealedBundle(bundle=bundle)), [SealedBundle(bundle=bundle)]]
+        for source in made:
+            (found,) = frames.read(source, "custom_event").arrow["properties"].to_pylist()
+            assert found == sorted(properties.items())
+
     def test_units(self) -> None:
         assert self.frame.units == {"determined_at": "ms", "x": "G", "y": "G", "z": "G"}
         assert self.frame.sensor == "accelerometer"

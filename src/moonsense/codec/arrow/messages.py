@@ -56,7 +56,8 @@ def _present(column: Column, items: Sequence[Message]) -> pa.Array:
 def _plain(value: Any, field: Field) -> Any:
     """Lists, maps and the messages inside them in Python's own types, as Arrow takes them."""
     if field.shape is Shape.MAP:
-        return [(key, _single(each, field)) for key, each in value.items()]
+        # In order: a message has them in another one in each process, and equal data give equal files.
+        return [(key, _single(value[key], field)) for key in sorted(value)]
     if field.shape is Shape.LIST:
         return [_single(each, field) for each in value]
     return _single(value, field)
