@@ -144,7 +144,7 @@ def _flat(message: Message, prefix: str = "", there: bool = True) -> dict[str, A
 def _plain(field: FieldDescriptor, value: Any) -> Any:
     if is_map(field):
         entry = field.message_type.fields_by_name["value"]
-        return [(key, _single(entry, each)) for key, each in value.items()]
+        return [(key, _single(entry, value[key])) for key in sorted(value)]
     return [_single(field, each) for each in value] if is_repeated(field) else _single(field, value)
 
 

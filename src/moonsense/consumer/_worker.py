@@ -88,7 +88,9 @@ class Worker:
             if not (status.lag_chunks or status.waiting > status.working):
                 return None
         due = self._store.next_due(self._orders.name)
-        return _LONGEST_WAIT if due is None else min(due, _LONGEST_WAIT)
+        # Another process may make something due, with a retry, at any time.
+        longest = min(self._orders.poll, _LONGEST_WAIT)
+        return longest if due is None else min(due, longest)
 
     def _trouble(self, error: Exception) -> None:
         self._troubles += 1
