@@ -55,7 +55,8 @@ def encode(bundles: Iterable[SealedBundle], sensors: Iterable[str]) -> tuple[byt
         if number not in channels:
             channels[number] = _channel(writer, chosen[number], item)
         sequence = sequences[number] = sequences.get(number, -1) + 1
-        writer.add_message(channels[number], nanos, item.SerializeToString(), nanos, sequence)
+        data = item.SerializeToString(deterministic=True)  # maps in one order in every process
+        writer.add_message(channels[number], nanos, data, nanos, sequence)
     writer.finish()  # type: ignore[no-untyped-call]
     return stream.getvalue(), len(found)
 
