@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.material import ROOT
+from benchmarks.waiting import until
 from moonsense.client import Client
 from moonsense.cloud.embed import EmbeddedCloud
 from moonsense.models import Bundle, Session
@@ -20,7 +20,6 @@ PEERS = ROOT / ".venv-peers"
 VERSIONS = ("0.5.0", "0.13.1")
 
 _BATCH = 50
-_SEAL_SECONDS = 120.0
 
 
 @dataclass(frozen=True)
@@ -115,11 +114,7 @@ def recorder(cloud: EmbeddedCloud) -> Callable[[Iterable[Bundle]], str]:
             if batch:
                 recorder.send_bundles(session_id, batch)
             # One of the published clients reads chunks only.
-            deadline = time.monotonic() + _SEAL_SECONDS
-            while _sealed(reader, session_id) < total:
-                if time.monotonic() > deadline:
-                    raise TimeoutError(f"the session is not sealed after {_SEAL_SECONDS:.0f} s")
-                time.sleep(0.2)
+            until(lambda: _sealed(reader, session_id) >= total, "the session is not sealed")
             return session_id
 
     return record

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,13 +12,12 @@ from pathlib import Path
 from benchmarks.clients import PEERS
 from benchmarks.material import Material
 from benchmarks.report import Table
+from benchmarks.waiting import until
 from moonsense.client import Client
 from moonsense.cloud.embed import EmbeddedCloud
 from moonsense.models import Session
 
 CHUNK = 50
-
-_SECONDS = 120.0
 
 # What users of either write, and how long it takes them. "again" is another
 # look, at once, when nothing is new.
@@ -132,12 +130,13 @@ def _record(cloud: EmbeddedCloud, material: Material, sessions: int, length: int
         for session_id in ids:
             for start in range(0, length, CHUNK):
                 recorder.send_bundles(session_id, made[start : start + CHUNK])
-        total, deadline = sessions * -(-length // CHUNK), time.monotonic() + _SECONDS
-        while (found := sum(sum(1 for _ in reader.list_chunks(each)) for each in ids)) < total:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{found} of {total} chunks are there after {_SECONDS:.0f} s")
-            time.sleep(0.5)
-        return found
+        total = sessions * -(-length // CHUNK)
+
+        def found() -> int:
+            return sum(sum(1 for _ in reader.list_chunks(each)) for each in ids)
+
+        until(lambda: found() >= total, f"not all of {total} chunks are there")
+        return found()
 
 
 def _run(cloud: EmbeddedCloud, program: Program, checkpoints: Path, chunks: int, bundles: int) -> Cost:

@@ -22,6 +22,7 @@ import trustme
 
 from benchmarks.material import RECORDINGS, ROOT
 from benchmarks.report import Table
+from benchmarks.waiting import until
 from moonsense.client import Client
 from moonsense.cloud.embed import EmbeddedCloud
 from moonsense.codec.json import parse
@@ -30,8 +31,6 @@ from moonsense.simulator import checkout_person
 
 PEER = ROOT / ".venv-peers" / "0.13.1" / "bin" / "python"
 PARALLEL = 4
-
-_SEAL_SECONDS = 120.0
 
 # What a user of either writes.
 _PROGRAM = """
@@ -173,11 +172,7 @@ def _fill(cloud: EmbeddedCloud, count: int, authority: Path) -> int:
             session_id = recorder.create_session(Session()).session_id
             for first in range(0, len(bundles), 50):
                 recorder.send_bundles(session_id, bundles[first : first + 50])
-    deadline = time.monotonic() + _SEAL_SECONDS
-    while _metric(cloud, authority, "moonsense_bundles_in_log"):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"the sessions are not sealed after {_SEAL_SECONDS:.0f} s")
-        time.sleep(0.2)
+    until(lambda: not _metric(cloud, authority, "moonsense_bundles_in_log"), "the sessions are not sealed")
 
     class Size:
         total = 0

@@ -13,13 +13,12 @@ import pyarrow.dataset
 import pyarrow.ipc
 import pyarrow.parquet
 import pytest
-from support.export_recordings import write_session
+from support.export_recordings import killed_after, write_session
 
 from moonsense.client import Client
 from moonsense.contract.ids import new_id
 from moonsense.errors import ConfigurationError, ExportError, NotFoundError
 from moonsense.export import export
-from moonsense.export._lake import Lake
 from moonsense.frames import read, schema
 from moonsense.models.bundle_v2_pb2 import Bundle
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
@@ -195,26 +194,14 @@ def test_one_that_breaks_later_loses_nothing(recordings: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("after", [0, 1, 3, 8])
-def test_a_run_that_is_killed_is_gone_on_with(
-    recordings: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, after: int
-) -> None:
+def test_a_run_that_is_killed_is_gone_on_with(recordings: Path, tmp_path: Path, after: int) -> None:
     lake = tmp_path / "lake"
     grown = write_session(recordings, walking_phone(7, 2.0, rate=10))
     export(recordings, lake, sensors=["accelerometer", "pointer", "bundles"])
     write_session(recordings, walking_phone(7, 9.0, rate=10), session_id=grown)
     write_session(recordings, checkout_person(60), day=5)
-    left = iter(range(after))
-    put = Lake.put
-
-    def killed(self: Lake, path: str, content: bytes) -> None:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-        put(self, path, content)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Lake, "put", killed)
-        with contextlib.suppress(KeyboardInterrupt):
-            export(recordings, lake)
+    with contextlib.suppress(KeyboardInterrupt), killed_after(after):
+        export(recordings, lake)
     # More comes before the next run, which would be put together in another way.
     write_session(recordings, checkout_person(61), day=5)
     assert export(recordings, lake).ok

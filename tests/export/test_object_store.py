@@ -15,12 +15,11 @@ import pyarrow.dataset
 import pyarrow.fs
 import pytest
 from support import s3 as servers
-from support.export_recordings import write_session
+from support.export_recordings import killed_after, write_session
 from support.wire import Received, Reply, WireServer, reply
 
 from moonsense.errors import StoreError
 from moonsense.export import export
-from moonsense.export._lake import Lake
 from moonsense.frames import read
 from moonsense.simulator import checkout_person, walking_phone
 
@@ -42,21 +41,10 @@ def rows(table: pa.Table) -> list[str]:
     return sorted(map(repr, table.drop_columns(["date"] if "date" in table.column_names else []).to_pylist()))
 
 
-def test_it_is_gone_on_with_and_read_back(
-    s3: servers.S3, bucket: str, dataset, recordings: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_is_gone_on_with_and_read_back(s3: servers.S3, bucket: str, dataset, recordings: Path) -> None:
     to = f"s3://{bucket}/lakes/one"
-    put, left = Lake.put, iter(range(5))
-
-    def killed(self: Lake, path: str, content: bytes) -> None:
-        if next(left, None) is None:
-            raise KeyboardInterrupt
-        put(self, path, content)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Lake, "put", killed)
-        with pytest.raises(KeyboardInterrupt):
-            export(recordings, to)
+    with pytest.raises(KeyboardInterrupt), killed_after(5):
+        export(recordings, to)
     assert 0 < len(s3.keys(bucket)) <= 5
     grown = write_session(recordings, walking_phone(7, 1.0, rate=10))
     assert export(recordings, to).ok

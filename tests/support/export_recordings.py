@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from moonsense.codec import json
 from moonsense.contract.ids import new_id
+from moonsense.export._lake import Lake
 from moonsense.models.bundle_v2_pb2 import Bundle, SealedBundle
 from moonsense.simulator import SimulatedSession
 
@@ -35,3 +39,19 @@ def write_session(
     (folder / "raw_sealed_bundles.json").write_bytes(b"".join(map(json.write_line, sealed)))
     (folder / "metadata.json").write_bytes(json.write(session, camel=True))
     return session.session_id
+
+
+@contextmanager
+def killed_after(writes: int) -> Iterator[None]:
+    """Within it an export is interrupted when it wrote so many files."""
+    left = iter(range(writes))
+    put = Lake.put
+
+    def killed(self: Lake, path: str, content: bytes) -> None:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        put(self, path, content)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Lake, "put", killed)
+        yield

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moonsense.cli.options import Json, parse_day_or_time, parse_platform
+from moonsense.cli.options import Json, parse_day_or_time, platform_option
 from moonsense.cli.output import complain, note, show_json_value
 from moonsense.cli.progress import SessionBar, ended_by_sigterm
 
@@ -80,13 +80,7 @@ def export(
     ] = None,
     platform: Annotated[
         list[str] | None,
-        typer.Option(
-            "--platform",
-            "-p",
-            parser=parse_platform,
-            metavar="NAME",
-            help="Of a cloud: only of iOS, ANDROID or WEB.",
-        ),
+        platform_option("Of a cloud: only of iOS, ANDROID or WEB."),
     ] = None,
     rows: Annotated[
         int | None,

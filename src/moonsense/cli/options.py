@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -93,16 +93,13 @@ Limit = Annotated[
     ),
 ]
 
-Platforms = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--platform",
-        "-p",
-        parser=parse_platform,
-        metavar="NAME",
-        help="Only of iOS, ANDROID or WEB; again for several.",
-    ),
-]
+
+def platform_option(text: str) -> Any:
+    """The option of platforms, with its help."""
+    return typer.Option("--platform", "-p", parser=parse_platform, metavar="NAME", help=text)
+
+
+Platforms = Annotated[list[str] | None, platform_option("Only of iOS, ANDROID or WEB; again for several.")]
 
 Json = Annotated[bool, typer.Option("--json", help="JSON on stdout, for programs.")]
 

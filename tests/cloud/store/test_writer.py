@@ -9,9 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import Connection, text
+from sqlalchemy.engine.interfaces import DBAPICursor
 from support.stores import bundle, make_principal, record, until
 
 from moonsense.cloud.catalog import writer
+from moonsense.cloud.catalog.log import LogRow, SealedIndexes, append
 from moonsense.cloud.records import Principal
 from moonsense.cloud.store import Store
 from moonsense.contract.problems import Problem
@@ -107,16 +109,18 @@ def test_one_statement_stores_as_a_transaction_does(
 ) -> None:
     """Bundles of sessions that are known take the short way: repeats, deleted sessions and all."""
 
-    def append(_connection: object, _cursor: object, rows: Sequence[object], _sealed: object) -> list[object]:
-        assert not rows, "they went into a transaction"
-        return []
+    def checked(
+        connection: Connection, cursor: DBAPICursor, rows: Sequence[LogRow], sealed: SealedIndexes
+    ) -> list[LogRow]:
+        assert not (rows and connection.in_transaction()), "they went into a transaction"
+        return append(connection, cursor, rows, sealed)
 
     async def run() -> None:
         one, other, gone = [await store.sessions.create(who, Session()) for _ in range(3)]
         for each in (one, other, gone):
             await record(store, who, each, bundle(1), bundle(0))
         with monkeypatch.context() as patch:
-            patch.setattr(writer, "append", append)
+            patch.setattr(writer, "append", checked)
             await record(store, who, one, bundle(1), bundle(2), bundle(2), bundle(0))
         store.folder.write_now(
             lambda c: c.execute(text("DELETE FROM session WHERE session_id = :s"), {"s": gone.session_id})

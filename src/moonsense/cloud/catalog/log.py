@@ -86,7 +86,7 @@ class SealedIndexes:
 
     def of(self, connection: Connection, session_key: int) -> Ranges:
         """The indexes of a session's chunks."""
-        ranges = self.known(session_key)
+        ranges = self._known.get(session_key)
         if ranges is None:
             ranges = Ranges()
             for (text,) in connection.execute(_CHUNK_INDEXES, {"session_key": session_key}):
@@ -94,14 +94,13 @@ class SealedIndexes:
             self._known[session_key] = ranges
             if len(self._known) > self._CAPACITY:
                 self._known.popitem(last=False)
-        return ranges
-
-    def known(self, session_key: int) -> Ranges | None:
-        """The indexes of a session's chunks when they are remembered."""
-        ranges = self._known.get(session_key)
-        if ranges is not None:
+        else:
             self._known.move_to_end(session_key)
         return ranges
+
+    def knows(self, session_key: int) -> bool:
+        """Whether a session's indexes are remembered, so that nothing is read for them."""
+        return session_key in self._known
 
     def forget(self, session_key: int) -> None:
         """Read a session's chunks anew next time."""
@@ -147,25 +146,14 @@ def append(
     return fresh
 
 
-def append_at_once(cursor: DBAPICursor, rows: Sequence[LogRow], sealed: SealedIndexes) -> list[LogRow] | None:
-    """Store bundles as ``append`` does, outside a transaction: in one statement, which is one by itself.
+def is_one_statement(rows: Sequence[LogRow], sealed: SealedIndexes) -> bool:
+    """Whether ``append`` needs no more than one statement, which is a transaction by itself.
 
     The thread gives the interpreter's lock away once then, and not with each
     step of a transaction; while others are busy, getting it back takes longer
-    than the disk does. None, and nothing is done, when it takes more than a statement.
+    than the disk does.
     """
-    if len(rows) > _ROWS_A_STATEMENT:
-        return None
-    fresh = []
-    for row in rows:
-        ranges = sealed.known(row.session_key)
-        if ranges is None:
-            return None
-        if row.bundle_index is None or row.bundle_index not in ranges:
-            fresh.append(row)
-    if fresh:
-        cursor.execute(_append_statement(len(fresh)), list(chain.from_iterable(fresh)))
-    return fresh
+    return len(rows) <= _ROWS_A_STATEMENT and all(sealed.knows(row.session_key) for row in rows)
 
 
 def unsealed(connection: Connection, session_key: int | None = None) -> list[Unsealed]:

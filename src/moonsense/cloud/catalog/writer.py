@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from moonsense.cloud.catalog.log import LogRow, SealedIndexes, append, append_at_once
+from moonsense.cloud.catalog.log import LogRow, SealedIndexes, append, is_one_statement
 from moonsense.contract.problems import Problem
 
 log = logging.getLogger(__name__)
@@ -227,11 +227,9 @@ class Writer:
         plain = [row for work in group if work.job is None for row in work.rows]
         jobs = [work for work in group if work.job is not None]
         try:
-            if not jobs:
+            if not jobs and is_one_statement(plain, self._sealed):
                 with contextlib.closing(connection.connection.cursor()) as cursor:
-                    at_once = append_at_once(cursor, plain, self._sealed)
-                if at_once is not None:
-                    return at_once
+                    return append(connection, cursor, plain, self._sealed)
             with self._transaction(connection) as cursor:
                 stored = append(connection, cursor, plain, self._sealed)
                 for work in jobs:
