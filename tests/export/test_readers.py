@@ -167,7 +167,7 @@ def _items(written: Path, path: Path) -> Iterator[tuple[str, dict[bytes, object]
                 else value
             )
             for item in some:
-                found.setdefault(f"/{name}", {})[item.SerializeToString()] = item
+                found.setdefault(f"/{name}", {})[item.SerializeToString(deterministic=True)] = item
     yield from found.items()
 
 
