@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Future
 
-    import httpx2
+    from moonsense.client._async.pool import AsyncSender
+    from moonsense.client._sync.pool import Sender
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -48,13 +49,13 @@ def run(function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
     return function(*args, **options)
 
 
-def async_close_when_dropped(owner: object, http: httpx2.AsyncClient) -> None:
+def async_close_when_dropped(owner: object, sender: AsyncSender) -> None:
     """Nothing: closing needs the event loop, so an AsyncClient must be closed by its user."""
 
 
-def close_when_dropped(owner: object, http: httpx2.Client) -> None:
+def close_when_dropped(owner: object, sender: Sender) -> None:
     """Close the connections of a client that nobody holds any more: the published ones had no close."""
-    weakref.finalize(owner, http.close)
+    weakref.finalize(owner, sender.close)
 
 
 @contextmanager

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from types import ModuleType
+
+import httpcore2
 import httpx2
 import pytest
 
 from moonsense.client._core.deadlines import Deadline
-from moonsense.client._core.failures import FOREIGN, translate, translate_body
+from moonsense.client._core.failures import foreign, translate, translate_body
 from moonsense.client._core.requests import Request
 from moonsense.errors import (
     ConfigurationError,
@@ -22,10 +26,10 @@ ENDLESS = Deadline(None)
 EXCEPTIONS = sorted(
     (
         value
-        for value in vars(httpx2).values()
+        for value in (*vars(httpx2).values(), *vars(httpcore2).values())
         if isinstance(value, type) and issubclass(value, Exception) and not issubclass(value, Warning)
     ),
-    key=lambda kind: kind.__name__,
+    key=str,
 )
 
 
@@ -39,9 +43,9 @@ def test_there_are_exceptions_to_try() -> None:
     assert len(EXCEPTIONS) > 20
 
 
-@pytest.mark.parametrize("kind", EXCEPTIONS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", EXCEPTIONS, ids=str)
 def test_none_passes_the_border(kind: type[Exception]) -> None:
-    assert issubclass(kind, FOREIGN)
+    assert issubclass(kind, foreign())
     for error in (
         translate(made(kind), REQUEST, ENDLESS),
         translate_body(made(kind), REQUEST, "session s", ENDLESS),
@@ -50,22 +54,29 @@ def test_none_passes_the_border(kind: type[Exception]) -> None:
         assert "secret" not in str(error)
 
 
+def test_without_the_librarys_client_its_connections_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "httpx2")
+    assert issubclass(httpcore2.ReadTimeout, foreign())
+    assert not issubclass(httpx2.ReadTimeout, foreign())
+
+
+@pytest.mark.parametrize("library", [httpx2, httpcore2])
 @pytest.mark.parametrize(
-    ("kind", "ours", "sent"),
+    ("name", "ours", "sent"),
     [
-        (httpx2.ConnectError, ConnectionFailed, False),
-        (httpx2.ConnectTimeout, RequestTimeout, False),
-        (httpx2.PoolTimeout, RequestTimeout, False),
-        (httpx2.ReadTimeout, RequestTimeout, True),
-        (httpx2.WriteTimeout, RequestTimeout, True),
-        (httpx2.ReadError, ConnectionFailed, True),
-        (httpx2.RemoteProtocolError, ConnectionFailed, True),
+        ("ConnectError", ConnectionFailed, False),
+        ("ConnectTimeout", RequestTimeout, False),
+        ("PoolTimeout", RequestTimeout, False),
+        ("ReadTimeout", RequestTimeout, True),
+        ("WriteTimeout", RequestTimeout, True),
+        ("ReadError", ConnectionFailed, True),
+        ("RemoteProtocolError", ConnectionFailed, True),
     ],
 )
 def test_whether_a_request_left_is_kept(
-    kind: type[Exception], ours: type[MoonsenseError], sent: bool
+    library: ModuleType, name: str, ours: type[MoonsenseError], sent: bool
 ) -> None:
-    error = translate(made(kind), REQUEST, ENDLESS)
+    error = translate(made(getattr(library, name)), REQUEST, ENDLESS)
     assert type(error) is ours
     assert error.sent is sent  # type: ignore[attr-defined]
     assert error.url == "http://cloud.test/v2/sessions"  # type: ignore[attr-defined]

@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import httpcore2
-import httpx2
 
 from moonsense.client._core.deadlines import current
 
@@ -24,21 +23,13 @@ def _capped(timeout: float | None, error: type[Exception]) -> float | None:
     return deadline.cap(timeout)
 
 
-def _pools(http: httpx2.AsyncClient) -> Iterator[Any]:
-    """The pools of connections inside the library's client, those to proxies too.
+def hold_to_deadline(pool: Any) -> None:
+    """Let every step of a pool's connections end by the deadline of its call.
 
-    The library takes no network of ours by an argument. Were it to keep its
-    pools elsewhere, each single step would still be held to the deadline.
+    The library's own network takes no argument of ours. Were it to keep it
+    elsewhere, each single step would still be held to the deadline.
     """
-    for transport in (http._transport, *http._mounts.values()):  # noqa: SLF001
-        pool = getattr(transport, "_pool", None)
-        if hasattr(pool, "_network_backend"):
-            yield pool
-
-
-def hold_to_deadline(http: httpx2.AsyncClient) -> None:
-    """Let every step of a client's connections end by the deadline of its call."""
-    for pool in _pools(http):
+    if hasattr(pool, "_network_backend"):
         pool._network_backend = DeadlineBackend(pool._network_backend)  # noqa: SLF001
 
 

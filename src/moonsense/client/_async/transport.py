@@ -7,9 +7,7 @@ import logging
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TypeVar
-
-import httpx2
+from typing import TYPE_CHECKING, TypeVar
 
 from moonsense.client._async.pool import AsyncPool
 from moonsense.client._concurrency import async_sleep
@@ -20,12 +18,11 @@ from moonsense.client._core.answers import (
     PARTIAL,
     SUCCESS,
     Answer,
-    Head,
     error_of,
 )
 from moonsense.client._core.bodies import BodyDecoder
 from moonsense.client._core.deadlines import Deadline
-from moonsense.client._core.failures import FOREIGN, too_late, translate, translate_body
+from moonsense.client._core.failures import foreign, too_late, translate, translate_body
 from moonsense.client._core.options import MESSAGE_DEADLINE, UNSET, Timeout, Unset
 from moonsense.client._core.requests import Request
 from moonsense.client._core.retries import RetryPolicy, may_have_been_done
@@ -40,6 +37,9 @@ from moonsense.errors import (
     RateLimitError,
     RequestError,
 )
+
+if TYPE_CHECKING:
+    from moonsense.client._async.pool import AsyncResponse
 
 logger = logging.getLogger("moonsense.client")
 
@@ -174,12 +174,12 @@ class AsyncTransport:
 
     async def _exchange(self, request: Request, deadline: Deadline, attempt: int) -> Answer:
         response = await self._open(request, deadline, attempt)
-        head = _head(response)
+        head = response.head
         try:
             decoder = BodyDecoder(head, str(request))
             body = bytearray()
             try:
-                async for raw in _pieces(response):
+                async for raw in response.pieces():
                     if deadline.passed:
                         raise too_late(request, deadline)
                     for piece in decoder.feed(raw):
@@ -187,7 +187,7 @@ class AsyncTransport:
                         if len(body) > MAX_WHOLE_BYTES:
                             reason = f"the answer is larger than {MAX_WHOLE_BYTES} bytes"
                             raise DataError(reason, where=str(request))
-            except FOREIGN as error:
+            except foreign() as error:
                 raise translate(error, request, deadline) from None
             decoder.close()
             answer = Answer(request, head, bytes(body))
@@ -200,26 +200,24 @@ class AsyncTransport:
         finally:
             await response.aclose()
 
-    async def _open(self, request: Request, deadline: Deadline, attempt: int) -> httpx2.Response:
+    async def _open(self, request: Request, deadline: Deadline, attempt: int) -> AsyncResponse:
         """The response of a status of success, redirects followed, its body unread."""
         hops = 0
         while True:
             response = await self._send_once(request, deadline, attempt)
-            if response.status_code == SUCCESS:
-                return response
-            if response.status_code == PARTIAL and "Range" in request.headers:
+            head = response.head
+            if head.status == SUCCESS or (head.status == PARTIAL and "Range" in request.headers):
                 return response
             try:
-                head = _head(response)
                 hop = redirects.next_hop(request, head) if hops < redirects.MOST else None
                 if hop is None:
-                    raise error_of(request, head, await _error_body(response, head), secret=self._token)
+                    raise error_of(request, head, await _error_body(response), secret=self._token)
                 request = hop
                 hops += 1
             finally:
                 await response.aclose()
 
-    async def _send_once(self, request: Request, deadline: Deadline, attempt: int) -> httpx2.Response:
+    async def _send_once(self, request: Request, deadline: Deadline, attempt: int) -> AsyncResponse:
         request_id = new_id()
         headers = {**request.private, **request.headers, names.REQUEST_ID: request_id}
         if request.authorized:
@@ -227,17 +225,11 @@ class AsyncTransport:
         started = time.monotonic()
         span = telemetry.begin(request, attempt)
         try:
-            outgoing = httpx2.Request(
-                request.method,
-                request.url,
-                headers=headers,
-                content=request.content or None,
-                extensions={"timeout": self._timeout.within(deadline)},
+            response = await self._pool.sender.send(
+                request.method, request.url, headers, request.content, self._timeout.within(deadline)
             )
-            outgoing.url = _QuietURL(outgoing.url)
-            response = await self._pool.http.send(outgoing, stream=True)
-        except FOREIGN as foreign:
-            error = translate(foreign, request, deadline)
+        except foreign() as failure:
+            error = translate(failure, request, deadline)
             error.request_id = request_id
             _log(request, type(error).__name__, started, request_id)
             telemetry.end(span, None, error)
@@ -245,8 +237,7 @@ class AsyncTransport:
         except BaseException as error:
             telemetry.end(span, None, error)
             raise
-        response.headers.setdefault(names.REQUEST_ID, request_id)
-        head = _head(response)
+        head = response.head
         _log(request, str(head.status), started, head.request_id)
         telemetry.end(span, head)
         return response
@@ -260,13 +251,13 @@ def _log(request: Request, outcome: str, started: float, request_id: str) -> Non
 class AsyncBody:
     """The body of an answer that is read piece by piece."""
 
-    def __init__(self, request: Request, response: httpx2.Response, where: str, deadline: Deadline) -> None:
-        self.head = _head(response)
+    def __init__(self, request: Request, response: AsyncResponse, where: str, deadline: Deadline) -> None:
+        self.head = response.head
         self._request = request
         self._response = response
         self._where = where
         self._deadline = deadline
-        self._pieces = _pieces(response)
+        self._pieces = response.pieces()
 
     async def read(self) -> bytes:
         """The next bytes as they were sent; none at the end.
@@ -279,7 +270,7 @@ class AsyncBody:
         try:
             with self._deadline.holding():
                 piece: bytes = await anext(self._pieces, b"")
-        except FOREIGN as error:
+        except foreign() as error:
             raise translate_body(error, self._request, self._where, self._deadline) from None
         return piece
 
@@ -289,39 +280,17 @@ class AsyncBody:
         await self._response.aclose()
 
 
-class _QuietURL(httpx2.URL):
-    """An address that is written without its query.
-
-    The HTTP library logs addresses, and those of redirects may be signed.
-    """
-
-    def __str__(self) -> str:
-        return super().__str__().partition("?")[0]
-
-
-def _head(response: httpx2.Response) -> Head:
-    return Head(response.status_code, {name.lower(): value for name, value in response.headers.items()})
-
-
-async def _pieces(response: httpx2.Response) -> AsyncGenerator[bytes]:
-    """The body as it was sent. One that a user's transport gave whole is read already."""
-    if response.is_stream_consumed:
-        yield response.content
-        return
-    async for piece in response.aiter_raw():
-        yield piece
-
-
-async def _error_body(response: httpx2.Response, head: Head) -> bytes:
+async def _error_body(response: AsyncResponse) -> bytes:
     """The beginning of an error's body. The status counts: a body that cannot be read is left out."""
     body = bytearray()
+    unreadable: tuple[type[Exception], ...] = (*foreign(), DataError)
     try:
-        decoder = BodyDecoder(head, "")
-        async for raw in _pieces(response):
+        decoder = BodyDecoder(response.head, "")
+        async for raw in response.pieces():
             for piece in decoder.feed(raw):
                 body += piece
                 if len(body) >= MAX_ERROR_BYTES:
                     return bytes(body)
-    except (*FOREIGN, DataError) as error:
+    except unreadable as error:
         logger.debug("the body of an error answer could not be read: %s", type(error).__name__)
     return bytes(body)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar
@@ -41,6 +41,16 @@ class Head:
 
     status: int
     headers: Mapping[str, str]
+
+    @classmethod
+    def of(cls, status: int, raw: Iterable[tuple[bytes, bytes]], request_id: str) -> Head:
+        """From what was sent; ``request_id`` is the request's own, for a cloud that gives it none."""
+        found: dict[str, str] = {}
+        for name, value in raw:
+            key, text = name.decode("latin-1").lower(), _text(value)
+            found[key] = f"{found[key]}, {text}" if key in found else text
+        found.setdefault(names.REQUEST_ID.lower(), request_id)
+        return cls(status, found)
 
     def get(self, name: str) -> str:
         """A header by its name in any case, or ""."""
@@ -98,6 +108,14 @@ class Answer:
         if kind.startswith("text/html"):
             raise DecodeError(f"the answer is {kind}, not a message; is this a cloud?", where=where)
         return json.parse(self.body, message_type, where=where)
+
+
+def _text(value: bytes) -> str:
+    """The text of a header, which may be UTF-8 or of the alphabet that headers once had."""
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 def _placed(error: DecodeError, where: str) -> DecodeError:

@@ -1,11 +1,17 @@
-"""The border to the HTTP library: its exceptions end here and become ours."""
+"""The border to the HTTP library: its exceptions end here and become ours.
+
+It is in two halves, connections (httpcore2) and the client over them (httpx2),
+which is loaded only where it is used. What can happen on the network has the
+same names in both.
+"""
 
 from __future__ import annotations
 
-import ssl
+import sys
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-import httpx2
+import httpcore2
 
 from moonsense.errors import (
     ConfigurationError,
@@ -19,48 +25,58 @@ if TYPE_CHECKING:
     from moonsense.client._core.deadlines import Deadline
     from moonsense.client._core.requests import Request
 
-FOREIGN = (
-    httpx2.HTTPError,
-    httpx2.InvalidURL,
-    httpx2.CookieConflict,
-    httpx2.StreamError,
+_OF_CONNECTIONS = (
+    httpcore2.TimeoutException,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.ProxyError,
+    httpcore2.UnsupportedProtocol,
+    httpcore2.ConnectionNotAvailable,
     UnicodeError,  # a host that IDNA cannot write
     OSError,  # ssl.SSLError too
 )
-"""Everything the HTTP library raises by itself."""
 
-_UNUSABLE = (httpx2.InvalidURL, httpx2.UnsupportedProtocol, UnicodeError)
-_NEVER_SENT = (
-    httpx2.ConnectError,
-    httpx2.ProxyError,
-    httpx2.LocalProtocolError,
-    ssl.SSLCertVerificationError,
-)
-_NOT_YET = (httpx2.ConnectTimeout, httpx2.PoolTimeout, *_NEVER_SENT)
-_STEPS: tuple[tuple[type[Exception], str], ...] = (
-    (httpx2.ConnectTimeout, "no connection"),
-    (httpx2.PoolTimeout, "no free connection"),
-    (httpx2.WriteTimeout, "the request could not be sent"),
-    (httpx2.ReadTimeout, "no answer"),
-)
+_UNUSABLE = frozenset({"InvalidURL", "UnsupportedProtocol", "UnicodeError"})
+_NEVER_SENT = frozenset({"ConnectError", "ProxyError", "LocalProtocolError", "SSLCertVerificationError"})
+_NOT_YET = frozenset({"ConnectTimeout", "PoolTimeout"}) | _NEVER_SENT
+_STEPS = {
+    "ConnectTimeout": "no connection",
+    "PoolTimeout": "no free connection",
+    "WriteTimeout": "the request could not be sent",
+    "ReadTimeout": "no answer",
+}
+
+
+def foreign() -> tuple[type[Exception], ...]:
+    """Everything the HTTP library raises by itself."""
+    if "httpx2" not in sys.modules:
+        return _OF_CONNECTIONS
+    import httpx2  # noqa: PLC0415
+
+    of_client = (httpx2.HTTPError, httpx2.InvalidURL, httpx2.CookieConflict, httpx2.StreamError)
+    return (*_OF_CONNECTIONS, *of_client)
+
+
+def _is(error: Exception, names: Collection[str]) -> bool:
+    return any(kind.__name__ in names for kind in type(error).__mro__)
 
 
 def translate(error: Exception, request: Request, deadline: Deadline) -> MoonsenseError:
     """The error of ours for a failure before the answer was whole."""
     _forget_headers(error, request)
-    if isinstance(error, _UNUSABLE):
+    if _is(error, _UNUSABLE):
         return ConfigurationError(f"{request}: the address cannot be used: {error}")
     if deadline.passed:
-        return too_late(request, deadline, sent=not isinstance(error, _NOT_YET))
-    if isinstance(error, httpx2.TimeoutException):
-        step = next((text for kind, text in _STEPS if isinstance(error, kind)), "no answer")
+        return too_late(request, deadline, sent=not _is(error, _NOT_YET))
+    if _is(error, ("TimeoutException",)):
+        step = next((text for name, text in _STEPS.items() if _is(error, (name,))), "no answer")
         return RequestTimeout(
             f"{request}: {step} in the time given",
             method=request.method,
             url=request.shown_url,
-            sent=not isinstance(error, _NOT_YET),
+            sent=not _is(error, _NOT_YET),
         )
-    sent = not isinstance(error, _NEVER_SENT)
+    sent = not _is(error, _NEVER_SENT)
     what = "the connection broke" if sent else "no connection"
     return ConnectionFailed(
         f"{request}: {what}: {_reason(error)}", method=request.method, url=request.shown_url, sent=sent
@@ -82,7 +98,7 @@ def translate_body(error: Exception, request: Request, where: str, deadline: Dea
     _forget_headers(error, request)
     if deadline.passed:
         return too_late(request, deadline)
-    if isinstance(error, httpx2.TimeoutException):
+    if _is(error, ("TimeoutException",)):
         return RequestTimeout(
             f"{where}: the answer stopped and did not go on in the time given",
             method=request.method,
@@ -97,7 +113,10 @@ def _forget_headers(error: Exception, request: Request) -> None:
     It has the token, and there are packages that pickle an error with its
     causes, to send it to another process.
     """
-    if isinstance(error, httpx2.RequestError):
+    if _is(error, ("RequestError",)):
+        import httpx2  # noqa: PLC0415 (it is there: the error is its own)
+
+        assert isinstance(error, httpx2.RequestError)
         error.request = httpx2.Request(request.method, request.shown_url)
 
 

@@ -37,6 +37,13 @@ class Unset(enum.Enum):
 
 UNSET: Final = Unset.UNSET
 
+KEEP_SECONDS = 4.0
+"""How long an idle connection is kept.
+
+Below the 5 s after which common servers close one: one that is being closed
+from there fails the next request on it.
+"""
+
 MESSAGE_DEADLINE = 300.0
 """Seconds for a call that is answered by one message, when no deadline is given."""
 
@@ -81,6 +88,16 @@ class Network:
     event_hooks: EventHooks | None = None
     transport: Any = None
     max_connections: int = 100
+
+    @property
+    def needs_library(self) -> bool:
+        """Whether requests have to go through the HTTP library's client."""
+        return self.transport is not None or self.proxy is not None or bool(self.event_hooks)
+
+    @property
+    def has_own_tls(self) -> bool:
+        """Whether authorities or a certificate were given."""
+        return self.verify is not True or self.cert is not None
 
 
 _OURS = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection"})

@@ -3,60 +3,72 @@
 
 from __future__ import annotations
 
-import httpx2
+import os
+import sys
+from typing import TYPE_CHECKING
 
 from moonsense.client._concurrency import close_when_dropped
 from moonsense.client._core.options import Network
 from moonsense.client._forks import renew_after_fork
-from moonsense.client._sync.backends import hold_to_deadline
-from moonsense.client._tls import tls_context
 from moonsense.errors import MoonsenseError
+
+if TYPE_CHECKING:
+    from moonsense.client._sync.connections import Answering, Connections
+    from moonsense.client._sync.library import Library, LibraryAnswering
+
+    Sender = Connections | Library
+    Response = Answering | LibraryAnswering
+
+_SYSTEM_HAS_PROXIES = sys.platform.startswith(("darwin", "win32"))
 
 
 class Pool:
-    """The HTTP library's client, made anew in the child of a fork."""
+    """What sends the requests, made anew in the child of a fork."""
 
     def __init__(self, network: Network) -> None:
         self._network = network
-        self._context = tls_context(network)
-        self._parents: list[httpx2.Client] = []
-        self._http = self._new()
+        self._parents: list[Sender] = []
+        self._sender = self._new()
         renew_after_fork(self)
 
     @property
-    def http(self) -> httpx2.Client:
-        """The library's client. Raises MoonsenseError when it is closed."""
-        if self._http.is_closed:
+    def sender(self) -> Sender:
+        """What sends requests. Raises MoonsenseError when it is closed."""
+        if self._sender.is_closed:
             raise MoonsenseError("the client is closed")
-        return self._http
+        return self._sender
 
     def close(self) -> None:
         """Close the connections; a second time is nothing."""
-        self._http.close()
+        self._sender.close()
 
     def renew(self) -> None:
         """Leave the parent's connections to the parent; they are kept here only so that nobody ends them."""
-        if not self._http.is_closed:
-            self._parents.append(self._http)
-            self._http = self._new()
+        if not self._sender.is_closed:
+            self._parents.append(self._sender)
+            self._sender = self._new()
 
-    def _new(self) -> httpx2.Client:
-        network = self._network
-        limits = httpx2.Limits(
-            max_connections=network.max_connections,
-            max_keepalive_connections=network.max_connections,
-            # Below the 5 s after which common servers close an idle connection: one
-            # that is being closed from there fails the next request on it.
-            keepalive_expiry=4.0,
-        )
-        http = httpx2.Client(
-            verify=self._context,
-            limits=limits,
-            follow_redirects=False,
-            proxy=network.proxy,
-            transport=network.transport,
-            event_hooks={name: list(hooks) for name, hooks in (network.event_hooks or {}).items()},
-        )
-        hold_to_deadline(http)
-        close_when_dropped(self, http)
-        return http
+    def _new(self) -> Sender:
+        sender: Sender
+        # Loading the library's client takes as long as a dozen requests: only where it is needed.
+        if self._network.needs_library or _proxies_are_set():
+            from moonsense.client._sync.library import Library  # noqa: PLC0415
+
+            sender = Library(self._network)
+        else:
+            from moonsense.client._sync.connections import Connections  # noqa: PLC0415
+
+            sender = Connections(self._network)
+        close_when_dropped(self, sender)
+        return sender
+
+
+def _proxies_are_set() -> bool:
+    """Whether the environment, or the system where it has settings for it, names a proxy for anything."""
+    if any(name.lower().endswith("_proxy") for name in os.environ):
+        return True
+    if not _SYSTEM_HAS_PROXIES:
+        return False
+    from urllib.request import getproxies  # noqa: PLC0415 (a while to load)
+
+    return bool(getproxies())

@@ -8,9 +8,7 @@ import logging
 import random
 import time
 from collections.abc import Callable, Generator
-from typing import TypeVar
-
-import httpx2
+from typing import TYPE_CHECKING, TypeVar
 
 from moonsense.client._concurrency import sleep
 from moonsense.client._core import redirects, telemetry
@@ -20,12 +18,11 @@ from moonsense.client._core.answers import (
     PARTIAL,
     SUCCESS,
     Answer,
-    Head,
     error_of,
 )
 from moonsense.client._core.bodies import BodyDecoder
 from moonsense.client._core.deadlines import Deadline
-from moonsense.client._core.failures import FOREIGN, too_late, translate, translate_body
+from moonsense.client._core.failures import foreign, too_late, translate, translate_body
 from moonsense.client._core.options import MESSAGE_DEADLINE, UNSET, Timeout, Unset
 from moonsense.client._core.requests import Request
 from moonsense.client._core.retries import RetryPolicy, may_have_been_done
@@ -41,6 +38,9 @@ from moonsense.errors import (
     RateLimitError,
     RequestError,
 )
+
+if TYPE_CHECKING:
+    from moonsense.client._sync.pool import Response
 
 logger = logging.getLogger("moonsense.client")
 
@@ -173,12 +173,12 @@ class Transport:
 
     def _exchange(self, request: Request, deadline: Deadline, attempt: int) -> Answer:
         response = self._open(request, deadline, attempt)
-        head = _head(response)
+        head = response.head
         try:
             decoder = BodyDecoder(head, str(request))
             body = bytearray()
             try:
-                for raw in _pieces(response):
+                for raw in response.pieces():
                     if deadline.passed:
                         raise too_late(request, deadline)
                     for piece in decoder.feed(raw):
@@ -186,7 +186,7 @@ class Transport:
                         if len(body) > MAX_WHOLE_BYTES:
                             reason = f"the answer is larger than {MAX_WHOLE_BYTES} bytes"
                             raise DataError(reason, where=str(request))
-            except FOREIGN as error:
+            except foreign() as error:
                 raise translate(error, request, deadline) from None
             decoder.close()
             answer = Answer(request, head, bytes(body))
@@ -199,26 +199,24 @@ class Transport:
         finally:
             response.close()
 
-    def _open(self, request: Request, deadline: Deadline, attempt: int) -> httpx2.Response:
+    def _open(self, request: Request, deadline: Deadline, attempt: int) -> Response:
         """The response of a status of success, redirects followed, its body unread."""
         hops = 0
         while True:
             response = self._send_once(request, deadline, attempt)
-            if response.status_code == SUCCESS:
-                return response
-            if response.status_code == PARTIAL and "Range" in request.headers:
+            head = response.head
+            if head.status == SUCCESS or (head.status == PARTIAL and "Range" in request.headers):
                 return response
             try:
-                head = _head(response)
                 hop = redirects.next_hop(request, head) if hops < redirects.MOST else None
                 if hop is None:
-                    raise error_of(request, head, _error_body(response, head), secret=self._token)
+                    raise error_of(request, head, _error_body(response), secret=self._token)
                 request = hop
                 hops += 1
             finally:
                 response.close()
 
-    def _send_once(self, request: Request, deadline: Deadline, attempt: int) -> httpx2.Response:
+    def _send_once(self, request: Request, deadline: Deadline, attempt: int) -> Response:
         request_id = new_id()
         headers = {**request.private, **request.headers, names.REQUEST_ID: request_id}
         if request.authorized:
@@ -226,17 +224,11 @@ class Transport:
         started = time.monotonic()
         span = telemetry.begin(request, attempt)
         try:
-            outgoing = httpx2.Request(
-                request.method,
-                request.url,
-                headers=headers,
-                content=request.content or None,
-                extensions={"timeout": self._timeout.within(deadline)},
+            response = self._pool.sender.send(
+                request.method, request.url, headers, request.content, self._timeout.within(deadline)
             )
-            outgoing.url = _QuietURL(outgoing.url)
-            response = self._pool.http.send(outgoing, stream=True)
-        except FOREIGN as foreign:
-            error = translate(foreign, request, deadline)
+        except foreign() as failure:
+            error = translate(failure, request, deadline)
             error.request_id = request_id
             _log(request, type(error).__name__, started, request_id)
             telemetry.end(span, None, error)
@@ -244,8 +236,7 @@ class Transport:
         except BaseException as error:
             telemetry.end(span, None, error)
             raise
-        response.headers.setdefault(names.REQUEST_ID, request_id)
-        head = _head(response)
+        head = response.head
         _log(request, str(head.status), started, head.request_id)
         telemetry.end(span, head)
         return response
@@ -259,13 +250,13 @@ def _log(request: Request, outcome: str, started: float, request_id: str) -> Non
 class Body:
     """The body of an answer that is read piece by piece."""
 
-    def __init__(self, request: Request, response: httpx2.Response, where: str, deadline: Deadline) -> None:
-        self.head = _head(response)
+    def __init__(self, request: Request, response: Response, where: str, deadline: Deadline) -> None:
+        self.head = response.head
         self._request = request
         self._response = response
         self._where = where
         self._deadline = deadline
-        self._pieces = _pieces(response)
+        self._pieces = response.pieces()
 
     def read(self) -> bytes:
         """The next bytes as they were sent; none at the end.
@@ -278,7 +269,7 @@ class Body:
         try:
             with self._deadline.holding():
                 piece: bytes = next(self._pieces, b"")
-        except FOREIGN as error:
+        except foreign() as error:
             raise translate_body(error, self._request, self._where, self._deadline) from None
         return piece
 
@@ -288,38 +279,17 @@ class Body:
         self._response.close()
 
 
-class _QuietURL(httpx2.URL):
-    """An address that is written without its query.
-
-    The HTTP library logs addresses, and those of redirects may be signed.
-    """
-
-    def __str__(self) -> str:
-        return super().__str__().partition("?")[0]
-
-
-def _head(response: httpx2.Response) -> Head:
-    return Head(response.status_code, {name.lower(): value for name, value in response.headers.items()})
-
-
-def _pieces(response: httpx2.Response) -> Generator[bytes]:
-    """The body as it was sent. One that a user's transport gave whole is read already."""
-    if response.is_stream_consumed:
-        yield response.content
-        return
-    yield from response.iter_raw()
-
-
-def _error_body(response: httpx2.Response, head: Head) -> bytes:
+def _error_body(response: Response) -> bytes:
     """The beginning of an error's body. The status counts: a body that cannot be read is left out."""
     body = bytearray()
+    unreadable: tuple[type[Exception], ...] = (*foreign(), DataError)
     try:
-        decoder = BodyDecoder(head, "")
-        for raw in _pieces(response):
+        decoder = BodyDecoder(response.head, "")
+        for raw in response.pieces():
             for piece in decoder.feed(raw):
                 body += piece
                 if len(body) >= MAX_ERROR_BYTES:
                     return bytes(body)
-    except (*FOREIGN, DataError) as error:
+    except unreadable as error:
         logger.debug("the body of an error answer could not be read: %s", type(error).__name__)
     return bytes(body)
