@@ -18,7 +18,6 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from support.wire import TOKEN, Reply, WireServer, connect, reply
 
 from moonsense.client import AsyncClient, Client
-from moonsense.client._core import telemetry
 from moonsense.errors import MoonsenseError, RequestTimeout
 
 WELL = reply({"app_id": "a"}, X_Request_Id="r-1")
@@ -131,16 +130,49 @@ def test_the_async_client_has_spans_too(spans: InMemorySpanExporter) -> None:
     assert [told(span) for span in spans.get_finished_spans()] == [("GET /v2/tokens/self", 200, None, None)]
 
 
-def test_without_the_package_there_is_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("variables", [{}, {"OTEL_PYTHON_TRACER_PROVIDER": "sdk_tracer_provider"}])
+def test_without_the_package_there_is_nothing(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
+) -> None:
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
-    telemetry._tracer.cache_clear()
-    try:
-        with WireServer(WELL) as server, connect(Client, server) as client:
-            assert client.whoami().app_id == "a"
-        assert telemetry._tracer() is None
-    finally:
-        monkeypatch.undo()
-        telemetry._tracer.cache_clear()
+    monkeypatch.delitem(sys.modules, "opentelemetry.trace")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with WireServer(WELL) as server, connect(Client, server) as client:
+        assert client.whoami().app_id == "a"
+
+
+def test_where_nobody_takes_spans_none_are_made() -> None:
+    program = (
+        "import sys;"
+        "from moonsense.client._core import telemetry;"
+        "from moonsense.client._core.requests import Request;"
+        "request = Request('GET', 'http://cloud.test/', {});"
+        "made = [telemetry.begin(request, 1), 'opentelemetry' in sys.modules];"
+        "from opentelemetry import trace;"
+        "made.append(telemetry.begin(request, 1));"
+        "from opentelemetry.sdk.trace import TracerProvider;"
+        "trace.set_tracer_provider(TracerProvider());"
+        "print(made, type(telemetry.begin(request, 1)).__name__)"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, text=True)
+    assert result.stdout.strip() == "[None, False, None] _Span"
+
+
+def test_the_environment_may_set_spans_up() -> None:
+    program = (
+        "from moonsense.client._core import telemetry;"
+        "from moonsense.client._core.requests import Request;"
+        "print(type(telemetry.begin(Request('GET', 'http://cloud.test/', {}), 1)).__name__)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        check=True,
+        text=True,
+        env={**os.environ, "OTEL_PYTHON_TRACER_PROVIDER": "sdk_tracer_provider"},
+    )
+    assert result.stdout.strip() == "_Span"
 
 
 HEADER = "canary-of-a-header"

@@ -1,4 +1,4 @@
-"""Spans for OpenTelemetry, where its API package is installed; nothing where it is not.
+"""Spans for OpenTelemetry, where a program has set it up; nothing where it has not.
 
 The attributes are those of its conventions for HTTP clients. Addresses are
 without their query, and no header is among them.
@@ -6,7 +6,8 @@ without their query, and no header is among them.
 
 from __future__ import annotations
 
-from functools import cache
+import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from moonsense._version import version
@@ -17,22 +18,28 @@ if TYPE_CHECKING:
     from moonsense.client._core.requests import Request
 
 
-@cache
-def _tracer() -> Any:
-    try:
-        from opentelemetry import trace  # noqa: PLC0415 (optional, and a while to load)
-    except ImportError:
-        return None
-    return trace.get_tracer("moonsense", version())
+_NAMES_A_PROVIDER = "OTEL_PYTHON_TRACER_PROVIDER"
+"""The variable by which the environment sets OpenTelemetry up, for programs that do not."""
+
+
+def _trace() -> Any:
+    """OpenTelemetry's module of spans where somebody takes them; else None, and nothing is loaded or made."""
+    trace: Any = sys.modules.get("opentelemetry.trace")
+    if trace is None:
+        if _NAMES_A_PROVIDER not in os.environ:
+            return None
+        try:
+            from opentelemetry import trace  # noqa: PLC0415 (optional)
+        except ImportError:
+            return None
+    return None if isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider) else trace
 
 
 def begin(request: Request, attempt: int) -> Any:
-    """The span of one attempt, or None without the package."""
-    tracer = _tracer()
-    if tracer is None:
+    """The span of one attempt, or None when nobody takes it."""
+    trace = _trace()
+    if trace is None:
         return None
-    from opentelemetry.trace import SpanKind  # noqa: PLC0415
-
     host, port = request.server
     attributes = {
         "http.request.method": request.method,
@@ -43,8 +50,8 @@ def begin(request: Request, attempt: int) -> Any:
     }
     if attempt > 1:
         attributes["http.request.resend_count"] = attempt - 1
-    return tracer.start_span(
-        f"{request.method} {request.template}", kind=SpanKind.CLIENT, attributes=attributes
+    return trace.get_tracer("moonsense", version()).start_span(
+        f"{request.method} {request.template}", kind=trace.SpanKind.CLIENT, attributes=attributes
     )
 
 
