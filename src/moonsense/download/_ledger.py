@@ -2,8 +2,8 @@
 
 One process at a time has it, for as long as it is open: the lock is the
 system's own, so it ends with the process however that ends. It is in WAL mode
-with ``synchronous=NORMAL``, and rows are saved a few times a second: what a kill or
-a power loss takes of them is found on disk again.
+with ``synchronous=NORMAL``, and rows are written and saved together, a few times a
+second: what a kill or a power loss takes of them is found on disk again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from moonsense.download._contents import Contents, Digest, Told
 from moonsense.download._layout import OWN
@@ -26,6 +26,7 @@ NAME = "ledger.sqlite"
 _VERSION = 1
 _LOCK_SECONDS = 1.0
 _ROWS = 1000
+"""Rows that are read or written at once; so many are in memory at most."""
 
 _TABLES = """
 CREATE TABLE session (
@@ -93,11 +94,37 @@ class Entry:
     error: str = ""
 
 
+class _Rows(NamedTuple):
+    """What is to be written of a session."""
+
+    entry: Entry
+    session: tuple[object, ...]
+    files: list[tuple[object, ...]]
+
+    @classmethod
+    def of(cls, entry: Entry, run: int) -> Self:
+        told, contents = entry.told, entry.contents
+        session = (
+            entry.session_id, entry.created, entry.platform, entry.folder.as_posix(), entry.state, run,
+            entry.changed,
+            *((told.bundles, told.packets, told.newest, told.sha256) if told else (None,) * 4),
+            *((contents.bundles, contents.last_index, contents.final) if contents else (None,) * 3),
+            entry.error,
+        )  # fmt: skip
+        files: list[tuple[object, ...]] = [
+            (entry.session_id, name, digest.size, digest.sha256)
+            for name, digest in (contents.files if contents else {}).items()
+        ]
+        return cls(entry, session, files)
+
+
 class Ledger:
     """The open ledger of a folder; for one thread."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        # What is to be written with the next save; most sessions are put a second time before.
+        self._unwritten: dict[str, _Rows] = {}
         self.is_new = not connection.execute("PRAGMA user_version").fetchone()[0]
         if self.is_new:
             connection.executescript(f"BEGIN; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
@@ -154,13 +181,17 @@ class Ledger:
 
     def save(self) -> None:
         """Make what was written so far outlast a kill."""
+        self._write()
         self._connection.execute("COMMIT")
         self._connection.execute("BEGIN")
 
     def close(self) -> None:
         """Save and close it; another process may have it then."""
-        self._connection.execute("COMMIT")
-        self._connection.close()
+        try:
+            self._write()
+            self._connection.execute("COMMIT")
+        finally:
+            self._connection.close()
 
     def __enter__(self) -> Self:
         return self
@@ -193,46 +224,47 @@ class Ledger:
 
     def get(self, session_id: str) -> Entry | None:
         """A session's row, or None."""
+        unwritten = self._unwritten.get(session_id)
+        if unwritten is not None:
+            return unwritten.entry
         row = self._connection.execute(f"{_SELECT} WHERE session_id = ?", [session_id]).fetchone()
         return None if row is None else self._entry(row)
 
-    def add(self, entry: Entry) -> None:
-        """Write the first row of a session, of which nothing lies here: it has no files."""
-        self._insert(entry)
-
     def put(self, entry: Entry) -> None:
         """Write a row with its files, in the place of the one before."""
-        with _together(self._connection):
-            self._insert(entry)
-            self._connection.execute("DELETE FROM file WHERE session_id = ?", [entry.session_id])
-            self._connection.executemany(
-                "INSERT INTO file VALUES (?, ?, ?, ?)",
-                [
-                    (entry.session_id, name, digest.size, digest.sha256)
-                    for name, digest in (entry.contents.files if entry.contents else {}).items()
-                ],
-            )
+        self._unwritten[entry.session_id] = _Rows.of(entry, self.run)
+        if len(self._unwritten) >= _ROWS:
+            self._write()
 
-    def _insert(self, entry: Entry) -> None:
-        told, contents = entry.told, entry.contents
-        values = (
-            entry.session_id, entry.created, entry.platform, entry.folder.as_posix(), entry.state, self.run,
-            entry.changed,
-            *((told.bundles, told.packets, told.newest, told.sha256) if told else (None,) * 4),
-            *((contents.bundles, contents.last_index, contents.final) if contents else (None,) * 3),
-            entry.error,
-        )  # fmt: skip
-        marks = ", ".join("?" * len(values))
-        self._connection.execute(f"INSERT OR REPLACE INTO session VALUES ({marks})", values)  # noqa: S608
+    def _write(self) -> None:
+        """Write the rows that were put since the last time."""
+        if not self._unwritten:
+            return
+        rows = self._unwritten.values()
+        with _together(self._connection):
+            self._connection.executemany(
+                "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [row.session for row in rows],
+            )
+            self._connection.executemany(
+                "DELETE FROM file WHERE session_id = ?", [(session_id,) for session_id in self._unwritten]
+            )
+            self._connection.executemany(
+                "INSERT INTO file VALUES (?, ?, ?, ?)", [file for row in rows for file in row.files]
+            )
+        self._unwritten.clear()
 
     def forget(self, session_id: str) -> None:
         """Remove a row: the cloud has the session no more, and neither has the folder."""
+        self._unwritten.pop(session_id, None)
         with _together(self._connection):
             for table in ("file", "session"):
                 self._connection.execute(f"DELETE FROM {table} WHERE session_id = ?", [session_id])  # noqa: S608
 
     def considered(self, session_id: str) -> None:
         """Note down that this run looked at a session and left it as it is."""
+        if session_id in self._unwritten:
+            return  # written in this run, and so by it
         self._connection.execute("UPDATE session SET run = ? WHERE session_id = ?", [self.run, session_id])
 
     def wait(self, session_id: str, listed: float, message: bytes) -> None:
@@ -250,6 +282,7 @@ class Ledger:
 
     def left(self, first: int | None, last: int | None) -> Iterator[Entry]:
         """The sessions of a time that this run did not look at yet; it may write meanwhile."""
+        self._write()
         after = ""
         while True:
             rows = self._connection.execute(

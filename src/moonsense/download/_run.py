@@ -28,6 +28,9 @@ logger = logging.getLogger("moonsense.download")
 _AHEAD = 4
 """Sessions a thread that are handed out ahead; the others wait on disk."""
 
+_FEW = 1000
+"""So many may be handed out ahead in any case: what the list says of them takes a few megabytes."""
+
 _IN_VAIN = 25
 """So many sessions without a connection in a row, and the cloud is held to be away."""
 
@@ -59,7 +62,7 @@ class Run:
         self._client = client
         self._ledger = ledger
         self._overlap = overlap
-        self._most = threads * _AHEAD
+        self._most = max(threads * _AHEAD, _FEW)
         self._on_progress = on_progress
         self._total = self._done = self._waiting = self._in_vain = 0
         self._saved = time.monotonic()
@@ -216,7 +219,7 @@ class Run:
             return  # the thread that looks at it says what is wrong
         created = session.created_at.ToMicroseconds()
         platform = session.metadata.platform
-        self._ledger.add(Entry(session.session_id, created, platform, folder, State.WANTED, created))
+        self._ledger.put(Entry(session.session_id, created, platform, folder, State.WANTED, created))
 
     def _hand_out(self, task: Task) -> None:
         # A row without contents says nothing of where the session is to be.
