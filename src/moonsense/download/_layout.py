@@ -16,9 +16,9 @@ ledger knows, and is downloaded again by the next run.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
-import secrets
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -40,7 +40,9 @@ MISSING_JOURNEY_ID = "missing-journey-id"
 OWN = ".moonsense"
 """The folder of what is no session, hidden so that tools that walk the days pass it by."""
 
+_PARTIAL = (OWN, "partial")
 _MAX_TIMESTAMP = "max_timestamp"
+_NUMBERS = itertools.count(1)
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
@@ -58,11 +60,12 @@ def folder_of(session: Session, *, with_journey_id: bool) -> Path:
     """
     if not is_id(session.session_id):
         raise IntegrityError(f"the cloud names a session that cannot be one: {session.session_id!r}")
-    day = Path(day_of(session).isoformat())
-    if with_journey_id:
-        journey = quote(session.journey_id or MISSING_JOURNEY_ID, safe=" @+=,~")
-        day /= journey.replace(".", "%2E") if journey.startswith(".") else journey
-    return day / session.session_id
+    day = day_of(session).isoformat()
+    if not with_journey_id:
+        return Path(day, session.session_id)
+    journey = quote(session.journey_id or MISSING_JOURNEY_ID, safe=" @+=,~")
+    journey = journey.replace(".", "%2E") if journey.startswith(".") else journey
+    return Path(day, journey, session.session_id)
 
 
 def has_packets(session: Session) -> bool:
@@ -127,21 +130,20 @@ def _marked(path: Path) -> int | None:
 
 def sweep(output: Path) -> None:
     """Remove what an interrupted run had begun to download."""
-    shutil.rmtree(_partials(output), ignore_errors=True)
+    shutil.rmtree(Path(output, *_PARTIAL), ignore_errors=True)
 
 
 def begin(output: Path, session_id: str) -> Path:
-    """An empty folder to download a session into, on the same file system."""
-    partial = _partials(output) / f"{session_id}.{secrets.token_hex(4)}"
+    """An empty folder to download a session into, on the same file system.
+
+    No two have one name: a thread that a run left behind may still have its own.
+    """
+    partial = Path(output, *_PARTIAL, f"{session_id}.{next(_NUMBERS)}")
     try:
         partial.mkdir()
     except FileNotFoundError:
         partial.mkdir(parents=True)
     return partial
-
-
-def _partials(output: Path) -> Path:
-    return output / OWN / "partial"
 
 
 def write_metadata(folder: Path, session: Session) -> bytes:
@@ -165,13 +167,18 @@ def finish(partial: Path, folder: Path, before: Path | None) -> None:
             folder.parent.mkdir(parents=True, exist_ok=True)
             before.rename(folder)
             return
-    if not folder.exists():
-        try:
-            partial.replace(folder)
-        except FileNotFoundError:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            partial.replace(folder)
+    try:
+        partial.replace(folder)
+    except FileNotFoundError:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        partial.replace(folder)
         return
+    except OSError:
+        if not folder.is_dir():
+            raise
+    else:
+        return
+    # There is something in it already.
     for name in (BUNDLES, PACKETS, METADATA):
         if (partial / name).exists():
             (partial / name).replace(folder / name)

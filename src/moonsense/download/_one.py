@@ -156,7 +156,7 @@ class Downloader:
         if metadata.session_id != session.session_id:
             logger.info("%s is of session %s", place, metadata.session_id)
             return None, Why.HALF
-        return self._entry(metadata, folder, here, Why.NEW), None
+        return self._entry(metadata, folder, here, Why.NEW, Told.by(metadata)), None
 
     def _keep(self, session: Session, entry: Entry, *, found: bool) -> Outcome:
         told = Told.by(session)
@@ -167,8 +167,8 @@ class Downloader:
                 with self._going_on():
                     layout.replace_metadata(partial, self._output / entry.folder)
             assert entry.contents is not None
-            entry.contents.files[METADATA] = Digest.of(content)
-            entry = replace(entry, told=told)
+            files = {**entry.contents.files, METADATA: Digest.of(content)}
+            entry = replace(entry, told=told, contents=replace(entry.contents, files=files))
         state = plan.state_of(entry.contents, entry.changed, datetime.now(UTC), self._overlap)  # type: ignore[arg-type]
         return Outcome(replace(entry, state=state, error=""), found=found, described=described)
 
@@ -177,7 +177,7 @@ class Downloader:
     ) -> Outcome:
         """Download a session to its folder, whatever lies there or where it was ``before``."""
         if self._dry_run:
-            return Outcome(self._entry(session, folder, None, reason), reason)
+            return Outcome(self._entry(session, folder, None, reason, Told.by(session)), reason)
         client, name = self._client, session.session_id
         with self._partial(name) as partial:
             try:
@@ -204,9 +204,11 @@ class Downloader:
             with self._going_on():
                 layout.finish(partial, self._output / folder, before and self._output / before)
         logger.info("session %s is in %s", name, folder)
-        return Outcome(self._entry(session, folder, here, reason), reason)
+        return Outcome(self._entry(session, folder, here, reason, told), reason)
 
-    def _entry(self, session: Session, folder: Path, here: contents.Contents | None, reason: Why) -> Entry:
+    def _entry(
+        self, session: Session, folder: Path, here: contents.Contents | None, reason: Why, told: Told
+    ) -> Entry:
         now = datetime.now(UTC)
         changed = plan.changed(session, reason, now)
         return Entry(
@@ -216,7 +218,7 @@ class Downloader:
             folder=folder,
             state=plan.state_of(here, changed, now, self._overlap) if here else State.WANTED,
             changed=changed,
-            told=Told.by(session),
+            told=told,
             contents=here,
         )
 

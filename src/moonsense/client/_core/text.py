@@ -36,12 +36,12 @@ class BundleText(Reading[bytes]):
     def _take(self, content: bytes) -> bytes:
         if self._frames is not None:
             return self._written(self._frames.feed(content))
-        head, newline, tail = content.rpartition(b"\n")
-        if not newline:
-            self._rest += tail
+        end = content.rfind(b"\n") + 1
+        if not end:
+            self._rest += content
             return b""
-        lines = self._checked(bytes(self._rest) + head)
-        self._rest[:] = tail
+        lines = self._checked(bytes(self._rest) + content[:end] if self._rest else content[:end])
+        self._rest[:] = content[end:]
         return lines
 
     def _last(self) -> bytes:
@@ -55,10 +55,14 @@ class BundleText(Reading[bytes]):
         return b"".join(map(json.write_line, bundles))
 
     def _checked(self, text: bytes) -> bytes:
+        """Whole lines, each of them checked and ended, and none of them blank."""
+        found = text.split(b"\n")
+        if not found[-1]:
+            found.pop()  # what follows the last line's end
         lines = []
-        for line in text.split(b"\n"):
+        for line in found:
             self._line += 1
-            if not line.strip():
+            if not line or line.isspace():
                 continue
             try:
                 document = orjson.loads(line)
@@ -70,4 +74,6 @@ class BundleText(Reading[bytes]):
                 raise DecodeError("this is no JSON object", line=self._line, where=self.where)
             lines.append(line)
         self._count.add(len(lines))
+        if len(lines) == len(found) and text.endswith(b"\n"):
+            return text  # as nearly always, and then without a copy
         return b"\n".join(lines) + b"\n" if lines else b""
