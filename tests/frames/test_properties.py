@@ -140,6 +140,11 @@ def _typed(sensor: str, row: dict[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in frames.schema(sensor).names}
 
 
+def readings(clock: Clock | None) -> tuple[int, int, int]:
+    clock = clock or Clock()
+    return clock.wall_time_millis, clock.timer_millis, clock.timer_realtime_millis
+
+
 @given(
     items=st.lists(
         st.tuples(st.integers(-(2**63), 2**63 - 1) | st.integers(0, 2 * 10**12), clocks | st.none())
@@ -149,7 +154,8 @@ def test_times_are_placed_as_one_by_one(items: list[tuple[int, Clock | None]]) -
     import numpy as np
 
     at, known = place_all(
-        np.array([determined for determined, _ in items], np.int64), Clocks.of(clock for _, clock in items)
+        np.array([determined for determined, _ in items], np.int64),
+        Clocks.of(*np.array([readings(clock) for _, clock in items], np.int64).reshape(-1, 3).T),
     )
 
     found = [

@@ -254,7 +254,7 @@ class TestOrder:
         from moonsense.frames import _sources
 
         monkeypatch.setattr(_sources, "PIECE_BYTES", 2_000)
-        monkeypatch.setattr(_reading, "PIECE_BYTES", 2_000)
+        monkeypatch.setattr(_reading, "GROUP_BYTES", 2_000)
         data = text(*[sealed(index) for index in range(1, 101)])
         sizes = [batch.num_rows for batch in frames.batches(data, "accelerometer")]
         assert sum(sizes) == 300

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from moonsense.clock import LAST_MILLIS, Knowledge, epoch_floor, timer_start
+from moonsense.clock import EPOCH_FLOOR, LAST_MILLIS, Knowledge
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from moonsense.models.bundle_v2_pb2 import Clock
 
 __all__ = ["KNOWLEDGE", "NOWHERE", "Clocks", "place_all", "wall_all"]
 
@@ -46,19 +43,15 @@ class Clocks:
     wall: NDArray[np.int64]
 
     @classmethod
-    def of(cls, clocks: Iterable[Clock | None]) -> Clocks:
-        """The clocks of bundles, None for a bundle that has none."""
-        floors, starts, walls = [], [], []
-        for clock in clocks:
-            floors.append(epoch_floor(clock))
-            start = timer_start(clock)
-            starts.append(_NO_START if start is None or abs(start) > 2 * LAST_MILLIS else start)
-            walls.append(clock.wall_time_millis if clock is not None else 0)
-        return cls(
-            np.array(floors, dtype=np.int64),
-            np.array(starts, dtype=np.int64),
-            np.array(walls, dtype=np.int64),
-        )
+    def of(cls, wall: NDArray[np.int64], timer: NDArray[np.int64], realtime: NDArray[np.int64]) -> Clocks:
+        """The clocks of bundles, by their readings; a bundle that has none reads zeros."""
+        timer = np.where(timer != 0, timer, realtime)
+        # The mean of two numbers, rounded down, whose sum might overflow.
+        middle = (wall & timer) + ((wall ^ timer) >> 1)
+        floor = np.where((wall >= EPOCH_FLOOR) & (timer < wall), middle, EPOCH_FLOOR)
+        start = wall - timer
+        far = (np.abs(start) > 2 * LAST_MILLIS) | ((timer < 0) & (start < 0))  # the latter overflowed
+        return cls(floor, np.where((wall > 0) & (timer != 0) & ~far, start, _NO_START), wall)
 
     def take(self, bundles: NDArray[np.intp]) -> Clocks:
         """The clock of each item, by the number of its bundle."""

@@ -8,13 +8,17 @@ import numpy as np
 import pyarrow as pa
 
 from moonsense.codec import json
+from moonsense.codec.arrow.envelope import Envelope
 from moonsense.codec.arrow.outline import Lists, outline
 from moonsense.codec.arrow.text import TextReader
 from moonsense.codec.ndjson import NdjsonParser
 from moonsense.errors import DecodeError
 from moonsense.frames._rows import Bundles, Selection, from_messages, parents, rows
-from moonsense.frames._sources import PIECE_BYTES, Messages, Part, Text
+from moonsense.frames._sources import Messages, Part, Text
 from moonsense.models.bundle_v2_pb2 import SealedBundle
+
+GROUP_BYTES = 2 * 1024 * 1024
+"""Text that is made into rows at a time; some three times this is in use."""
 
 Batches = dict[str, pa.RecordBatch]
 """Of each sensor, its rows of the same bundles."""
@@ -37,8 +41,10 @@ class Reading:
             if selection.sensor.many
         }
         # What the fast way cannot read stays in the line, and is read with it.
-        self._cut = frozenset(field.encode() for field, reader in self._readers.items() if reader.able)
+        self._able = [field for field, reader in self._readers.items() if reader.able]
+        self._cut = frozenset(field.encode() for field in self._able)
         self._kept = frozenset(field.encode() for field in self._readers) - self._cut
+        self._in_messages = any(selection.sensor.field not in self._able for selection in selections)
 
     def batches(self, parts: Iterable[Part]) -> Iterator[Batches]:
         """Batches of all sensors, in the order of the source.
@@ -47,39 +53,43 @@ class Reading:
             DecodeError, IncompleteError: something is no bundle; all before it has come.
         """
         for group in _grouped(parts):
-            yield from self._of_group(group)
-
-    def _of_group(self, group: list[Part]) -> Iterator[Batches]:
-        texts = [part for part in group if isinstance(part, Text)]
-        fast = self._fast(texts) if texts else None
-        if fast is not None:
-            yield fast
-            return
-        for part in group:
-            if isinstance(part, Messages):
-                yield self._of_messages(part.bundles, part.session_id)
+            if isinstance(group, Messages):
+                yield self._of_messages(group)
+            elif (fast := self._fast(group)) is not None:
+                yield fast
             else:
-                yield from self._exactly(part)
+                for text in group:
+                    yield from self._exactly(text)
 
     def _fast(self, texts: list[Text]) -> Batches | None:
         """All of the texts at once; None when something in them is to be read exactly."""
+        envelopes: list[Envelope] = []
         sealed: list[SealedBundle] = []
-        session_ids: list[str] = []
         lists: list[Lists] = []
         for text in texts:
-            for start, end in _lines(text.data):
+            start = 0
+            for end in text.ends:
                 rest, found = outline(text.data, start, end, self._cut, self._kept)
-                if not rest or rest.isspace():
+                start = end + 1
+                envelope = None if self._in_messages else Envelope.plain(rest, text.session_id)
+                one = None
+                if envelope is None:
+                    if not rest or rest.isspace():
+                        continue
+                    try:
+                        one = json.parse(rest, SealedBundle)
+                    except DecodeError:
+                        return None
+                    if any(getattr(one.bundle, field) for field in self._able):
+                        return None  # a line that is written otherwise
+                    envelope = Envelope.of(one, text.session_id)
+                if self._session_ids is not None and envelope.session_id not in self._session_ids:
                     continue
-                try:
-                    one = json.parse(rest, SealedBundle)
-                except DecodeError:
-                    return None
-                if self._is_wanted(one, text.session_id):
+                envelopes.append(envelope)
+                lists.append(found)
+                if one is not None and self._in_messages:
                     sealed.append(one)
-                    session_ids.append(text.session_id)
-                    lists.append(found)
-        bundles = Bundles(sealed, session_ids)
+        bundles = Bundles(envelopes, sealed)
         batches: Batches = {}
         for selection in self._selections:
             batch = self._fast_rows(selection, bundles, lists)
@@ -90,11 +100,9 @@ class Reading:
 
     def _fast_rows(self, selection: Selection, bundles: Bundles, lists: list[Lists]) -> pa.RecordBatch | None:
         field = selection.sensor.field
-        name = field.encode()
-        if name not in self._cut:
+        if field not in self._able:
             return from_messages(selection, bundles)
-        if any(getattr(one.bundle, field) for one in bundles.sealed):
-            return None  # a line that is written otherwise
+        name = field.encode()
         having = [number for number, found in enumerate(lists) if found.get(name)]
         read = self._readers[field].read([lists[number][name] for number in having])
         if read is None:
@@ -109,45 +117,30 @@ class Reading:
         """What is whole before a fault, then the fault."""
         parser = NdjsonParser(SealedBundle, where=text.where)
         parser.line = text.line
-        yield self._of_messages(parser.feed(text.data), text.session_id)
-        yield self._of_messages(parser.close(), text.session_id)
+        yield self._of_messages(Messages(parser.feed(text.data), text.session_id))
+        yield self._of_messages(Messages(parser.close(), text.session_id))
 
-    def _of_messages(self, sealed: Sequence[SealedBundle], session_id: str) -> Batches:
-        wanted = [one for one in sealed if self._is_wanted(one, session_id)]
-        bundles = Bundles(wanted, [session_id] * len(wanted))
+    def _of_messages(self, messages: Messages) -> Batches:
+        ids, session_id = self._session_ids, messages.session_id
+        wanted = [one for one in messages.bundles if ids is None or (one.session_id or session_id) in ids]
+        bundles = Bundles.of(wanted, session_id)
         return {selection.sensor.name: from_messages(selection, bundles) for selection in self._selections}
 
-    def _is_wanted(self, sealed: SealedBundle, session_id: str) -> bool:
-        return self._session_ids is None or (sealed.session_id or session_id) in self._session_ids
 
-
-def _lines(data: bytes) -> Iterator[tuple[int, int]]:
-    """Where each line begins and ends."""
-    start = 0
-    while (end := data.find(b"\n", start)) >= 0:
-        yield start, end
-        start = end + 1
-    if start < len(data):
-        yield start, len(data)
-
-
-def _grouped(parts: Iterable[Part]) -> Iterator[list[Part]]:
+def _grouped(parts: Iterable[Part]) -> Iterator[Messages | list[Text]]:
     """Small texts together: a batch of each small file would cost more than its rows."""
-    group: list[Part] = []
+    group: list[Text] = []
     size = 0
     try:
         for part in parts:
-            if isinstance(part, Messages):
-                if group:
-                    yield group
-                    group, size = [], 0
-                yield [part]
-                continue
-            group.append(part)
-            size += len(part.data)
-            if size >= PIECE_BYTES:
+            if isinstance(part, Text):
+                group.append(part)
+                size += len(part.data)
+            if group and (size >= GROUP_BYTES or isinstance(part, Messages)):
                 yield group
                 group, size = [], 0
+            if isinstance(part, Messages):
+                yield part
     except Exception:
         if group:  # what was read before a fault comes before it
             yield group

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from moonsense.clock import LAST_MILLIS, server_time_micros
 from moonsense.clock.columns import KNOWLEDGE, NOWHERE, Clocks, place_all, wall_all
+from moonsense.codec.arrow.envelope import Envelope
 from moonsense.codec.arrow.messages import column_of
 from moonsense.codec.arrow.schema import DETERMINED, INTERVAL_END, MOMENT, Column, Sensor
 
@@ -70,28 +71,31 @@ class Selection:
 class Bundles:
     """Some bundles, with what all of their items have in common."""
 
-    def __init__(self, sealed: Sequence[SealedBundle], session_ids: Sequence[str]) -> None:
+    def __init__(self, envelopes: Sequence[Envelope], sealed: Sequence[SealedBundle] = ()) -> None:
         """
         Args:
-            sealed: the bundles; of their items only those are looked at that are asked for.
-            session_ids: of each, for those that do not say it.
+            envelopes: of the bundles.
+            sealed: the bundles themselves, where their items are to be read of messages.
         """
         self.sealed = sealed
-        self._session_ids = [
-            one.session_id or session_id for one, session_id in zip(sealed, session_ids, strict=True)
-        ]
+        self._session_ids = [envelope.session_id for envelope in envelopes]
+        self._numbers = np.array([envelope[1:] for envelope in envelopes], np.int64).reshape(-1, 4).T
+
+    @classmethod
+    def of(cls, sealed: Sequence[SealedBundle], session_id: str) -> Bundles:
+        """Bundles by their messages; with the session that those are of that do not say it."""
+        return cls([Envelope.of(one, session_id) for one in sealed], sealed)
 
     @cached_property
     def clocks(self) -> Clocks:
         """The clock of each."""
-        return Clocks.of(
-            one.bundle.client_time if one.bundle.HasField("client_time") else None for one in self.sealed
-        )
+        return Clocks.of(*self._numbers[1:])
 
     @cached_property
     def index(self) -> NDArray[np.int32]:
         """The number of each in its session."""
-        return np.array([one.bundle.index for one in self.sealed], dtype=np.int32)
+        index: NDArray[np.int32] = self._numbers[0].astype(np.int32)
+        return index
 
     @cached_property
     def sessions(self) -> tuple[NDArray[np.int32], pa.Array]:

@@ -1,19 +1,19 @@
 """A line of NDJSON taken apart without reading it: the lists of items, and what is left.
 
 Most of a line are the items of a few sensors, and who reads one of them should
-not pay for the others. So the lists are cut out at their brackets, at the
-speed of a search for bytes, and what is left, some 300 bytes, is read exactly.
+not pay for the others. So a line is split at its closing brackets, at the speed
+of a search for bytes, and what is left without the items, some 300 bytes, is
+read exactly.
 
-Why that is safe. A line is followed from its start, member by member, only
-while it is as the service and this package write it; from the first surprise
-on, all is left in the rest. So each list that is cut out begins where a member
-of the bundle with a known name has its value, and ends at the first closing
-bracket. No item holds a list, so that is the end of the list, unless the
-bracket stands in a text. Then the list that was cut out is no JSON, as its
-last text has no end; and neither is the rest, which goes on inside a text:
-from there on what was text and what was not have changed places, so that the
-name of the next member, or the end, stands outside of quotes. Either one is
-read exactly later, and refused.
+Why that is safe. A line is followed from its start, list by list, only while
+it is as the service and this package write it; from the first surprise on, all
+is left in the rest. So each list that is taken out begins where a member of the
+bundle with a known name has its value, and ends at the first closing bracket.
+No item holds a list, so that is the end of the list, unless the bracket stands
+in a text. Then the text ends with the quote before the name of the next list or
+member, and the name stands outside of quotes: the line is no JSON. Either the
+list that was taken out or the rest is then read exactly, and refused, or both
+are of no interest.
 """
 
 from __future__ import annotations
@@ -30,28 +30,26 @@ __all__ = ["Lists", "outline"]
 Lists = dict[bytes, bytes]
 """The items of lists, with commas between them, by the fields of the bundle."""
 
-_START = b'{"bundle":{'
 
-
-def _member() -> re.Pattern[bytes]:
-    """What one member of a bundle looks like, up to the bracket if it is a list."""
-    fields = plan_of(Bundle.DESCRIPTOR).by_name
-    lists = [name for name in item_fields() if fields[name].shape is Shape.LIST]
-    single = [name for name in item_fields() if name not in lists]
+def _heads(begin: bytes) -> re.Pattern[bytes]:
+    """What is before the items of a list: how it begins, and members of the bundle that are no lists."""
+    single = b"|".join(name.encode() for name in item_fields() if name not in _LISTS)
     return re.compile(
-        rb'"(?:(%s)":\['
-        rb'|(?:client_time|%s)":\{[^{}]*\}'
-        rb'|index":-?\d+|is_final_bundle":true),?' % ("|".join(lists).encode(), "|".join(single).encode())
+        rb'%b(?:(?:"(?:client_time|%b)":\{[^{}]*\}|"index":-?\d+|"is_final_bundle":true),)*"(%b)":\['
+        % (re.escape(begin), single, "|".join(_LISTS).encode())
     )
 
 
-_MEMBER = _member()
+_LISTS = [name for name in item_fields() if plan_of(Bundle.DESCRIPTOR).by_name[name].shape is Shape.LIST]
+_FIRST, _LATER = _heads(b'{"bundle":{'), _heads(b",")
+_NEXT = {f',"{name}":['.encode(): name.encode() for name in _LISTS}
+"""The names of lists by what is before them when they follow another one."""
 
 
 def outline(
     data: bytes, start: int, end: int, wanted: Container[bytes], keep: Container[bytes] = ()
 ) -> tuple[bytes, Lists]:
-    """A line without the lists of its bundle, and the items in those that are wanted, by field.
+    """A line without the items of its bundle, and those that are wanted, by field.
 
     Args:
         data: lines of NDJSON; they are not taken apart first, which would copy all of them.
@@ -60,29 +58,29 @@ def outline(
         keep: fields whose lists are to stay in the line.
     """
     lists: Lists = {}
-    if not data.startswith(_START, start, end):
-        return data[start:end], lists
-    position = start + len(_START)
-    kept = start
     rest: list[bytes] = []
-    while found := _MEMBER.match(data, position, end):
-        first = found.end()
-        name = found[1]
+    position = kept = start
+    while first := data.find(b"[", position, end) + 1:
+        head = data[position:first]
+        name = next_ = _NEXT.get(head) if position > start else None
         if name is None:
-            position = first
-            continue
+            found = (_LATER if position > start else _FIRST).fullmatch(head)
+            if found is None:
+                break
+            name = found[1]
         last = data.find(b"]", first, end)
-        if last < 0:
+        if last < 0 or name in lists:
             break
-        more = data.startswith(b",", last + 1, end)
-        if name not in keep:
-            if name in wanted:
-                lists[name] = data[first:last]
-            # With the last member would have to go the comma before it: its brackets stay.
-            rest.append(data[kept : position if more else first])
-            kept = last + 2 if more else last
-        if not more:
-            break
-        position = last + 2
+        if name in wanted:
+            lists[name] = data[first:last]
+        if next_ and name not in keep:
+            if kept < position:
+                rest.append(data[kept:position])
+            kept = last + 1
+        elif name not in keep:
+            # It stays, without its items: so there is no comma too many.
+            rest.append(data[kept:first])
+            kept = last
+        position = last + 1
     rest.append(data[kept:end])
     return b"".join(rest), lists

@@ -86,47 +86,20 @@ class TextReader:
         Returns:
             None when a text is to be read by a reader of messages.
         """
-        counts, texts = self._counted(texts)
-        parts: list[list[pa.Array]] = []
-        plain, other = np.flatnonzero(counts), np.flatnonzero(counts == 0)
-        if len(plain):
-            read = self._plain.read([texts[number] for number in plain.tolist()])
-            if read is None:
-                return None
-            parts.append(read)
-        if len(other) or not len(plain):
-            found = self._json([texts[number] for number in other.tolist()])
-            if found is None:
-                return None
-            counts[other] = found[0].to_numpy()
-            parts.append(found[1])
-        if len(parts) == 1:
-            return counts, parts[0]
-        # Back into the order of the texts.
-        numbers = np.concatenate([np.repeat(some, counts[some]) for some in (plain, other)])
-        order = pa.array(np.argsort(numbers, kind="stable"))
-        return counts, [pa.concat_arrays(some).take(order) for some in zip(*parts, strict=True)]
-
-    def _counted(self, texts: Sequence[bytes]) -> tuple[NDArray[np.int64], Sequence[bytes]]:
-        """How many items each text has that is plain, else 0; and the texts, as they are to be read."""
-        if not self._plain.able:
-            return np.zeros(len(texts), np.int64), texts
-        counts = np.array([self._plain.count(text) for text in texts], np.int64)
-        texts = list(texts)
-        for number in np.flatnonzero(counts == 0).tolist():
-            filled = self._plain.filled(texts[number])
-            if count := self._plain.count(filled):
-                counts[number], texts[number] = count, filled
-        return counts, texts
+        if self._plain.able and texts and all(texts):
+            plain = self._plain.read(texts)
+            if plain is not None:
+                return plain
+        return self._json(texts)
 
     @cached_property
     def _plain(self) -> PlainReader:
         return PlainReader(self.plan, self.columns)
 
-    def _json(self, texts: Sequence[bytes]) -> tuple[pa.Array, list[pa.Array]] | None:
+    def _json(self, texts: Sequence[bytes]) -> tuple[NDArray[np.int64], list[pa.Array]] | None:
         """The same by Arrow's reader of JSON."""
         if not texts:
-            return pa.array([], pa.int32()), [pa.array([], column.type) for column in self.columns]
+            return np.zeros(0, np.int64), [pa.array([], column.type) for column in self.columns]
         data = _BEFORE + _BETWEEN.join(texts) + _AFTER
         try:
             self._look(data)
@@ -141,7 +114,9 @@ class TextReader:
             items = lists.flatten()
             if len(lists) != len(texts) or items.null_count:
                 return None
-            return lists.value_lengths(), [_column(column, items) for column in self.columns]
+            return lists.value_lengths().to_numpy().astype(np.int64), [
+                _column(column, items) for column in self.columns
+            ]
         except (_Odd, pa.ArrowInvalid, UnicodeDecodeError):
             return None
 
