@@ -18,6 +18,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from support.wire import TOKEN, Reply, WireServer, connect, reply
 
 from moonsense.client import AsyncClient, Client
+from moonsense.client._core import telemetry
 from moonsense.errors import MoonsenseError, RequestTimeout
 
 WELL = reply({"app_id": "a"}, X_Request_Id="r-1")
@@ -130,14 +131,11 @@ def test_the_async_client_has_spans_too(spans: InMemorySpanExporter) -> None:
     assert [told(span) for span in spans.get_finished_spans()] == [("GET /v2/tokens/self", 200, None, None)]
 
 
-@pytest.mark.parametrize("variables", [{}, {"OTEL_PYTHON_TRACER_PROVIDER": "sdk_tracer_provider"}])
-def test_without_the_package_there_is_nothing(
-    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]
-) -> None:
+@pytest.mark.parametrize("set_up_outside", [False, True])
+def test_without_the_package_there_is_nothing(monkeypatch: pytest.MonkeyPatch, set_up_outside: bool) -> None:
+    monkeypatch.setattr(telemetry, "_SET_UP_OUTSIDE", set_up_outside)
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     monkeypatch.delitem(sys.modules, "opentelemetry.trace")
-    for name, value in variables.items():
-        monkeypatch.setenv(name, value)
     with WireServer(WELL) as server, connect(Client, server) as client:
         assert client.whoami().app_id == "a"
 

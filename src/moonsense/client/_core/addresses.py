@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 _PLAIN = re.compile(
     r"(https?)://([a-z0-9_-]+(?:\.[a-z0-9_-]+)*)(?::([1-9][0-9]{1,4}))?"
-    r"(/(?:[A-Za-z0-9_~=+&?/-]|(?<!/)\.|%[0-9A-Fa-f]{2})*)"
+    r"(/(?:[A-Za-z0-9_~=+&?/-]++|(?<!/)\.|%[0-9A-Fa-f]{2})*+)"
 )
 """What is sent letter by letter: nothing to quote, no dots to resolve, no host in other letters."""
 

@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from moonsense.client._core.requests import Request
 
 
-_NAMES_A_PROVIDER = "OTEL_PYTHON_TRACER_PROVIDER"
-"""The variable by which the environment sets OpenTelemetry up, for programs that do not."""
+_SET_UP_OUTSIDE = "OTEL_PYTHON_TRACER_PROVIDER" in os.environ
+"""Whether the environment sets OpenTelemetry up, for programs that do not."""
 
 
 def _trace() -> Any:
     """OpenTelemetry's module of spans where somebody takes them; else None, and nothing is loaded or made."""
     trace: Any = sys.modules.get("opentelemetry.trace")
     if trace is None:
-        if _NAMES_A_PROVIDER not in os.environ:
+        if not _SET_UP_OUTSIDE:
             return None
         try:
             from opentelemetry import trace  # noqa: PLC0415 (optional)
