@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from moonsense.codec import json, protobuf
 from moonsense.contract import headers as names
@@ -35,8 +34,7 @@ MAX_ERROR_BYTES = 64 * 1024
 _EXCERPT = 300
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """Status and headers of an answer; the names of headers are in lower case."""
 
     status: int
@@ -78,8 +76,7 @@ class Head:
         return self.length is not None or "chunked" in self.get("Transfer-Encoding").lower()
 
 
-@dataclass(frozen=True)
-class Answer:
+class Answer(NamedTuple):
     """An answer of status 200, read whole and decoded from its Content-Encoding."""
 
     request: Request

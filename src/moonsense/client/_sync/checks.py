@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from moonsense.client._core import bundles
 from moonsense.client._core.bundles import BundleReader
-from moonsense.client._core.check import SessionCheck, SessionReport
 from moonsense.client._core.deadlines import Deadline
 from moonsense.client._sync.chunks import ChunkCalls
 from moonsense.errors import DataError, NotFoundError
+
+if TYPE_CHECKING:
+    from moonsense.client._core.check import SessionReport
 
 
 class CheckCalls(ChunkCalls):
@@ -26,6 +30,8 @@ class CheckCalls(ChunkCalls):
             NotFoundError: the token's project has no such session.
             RequestError: the cloud could not be asked.
         """
+        from moonsense.client._core.check import SessionCheck  # noqa: PLC0415 (few programs need it)
+
         check = SessionCheck(session_id)
         deadline = self._transport.deadline(streaming=True)
         before = self._describe(session_id, deadline=deadline)
