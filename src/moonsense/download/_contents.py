@@ -6,7 +6,7 @@ import hashlib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 import orjson
 
@@ -17,8 +17,7 @@ from moonsense.errors import DataError, DecodeError, IncompleteError
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 
-@dataclass(frozen=True)
-class Digest:
+class Digest(NamedTuple):
     """A file's length in bytes and its SHA-256 in hex."""
 
     size: int
@@ -106,8 +105,7 @@ class Tally:
         return Contents(self.bundles, self.last_index, self.final, files)
 
 
-@dataclass(frozen=True)
-class Told:
+class Told(NamedTuple):
     """What a cloud says of how much there is of a session.
 
     Attributes:

@@ -8,10 +8,10 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from moonsense.contract.counters import BUNDLE
 from moonsense.contract.layout import BUNDLES, METADATA, PACKETS
@@ -39,8 +39,7 @@ class Source(Protocol):
     def download_pcap_data(self, session_id: str, output_file: Path) -> None: ...
 
 
-@dataclass(frozen=True)
-class Task:
+class Task(NamedTuple):
     """A session to look at.
 
     Attributes:
@@ -59,8 +58,7 @@ class Task:
     force: Why | None = None
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What came of a task.
 
     Attributes:
@@ -138,10 +136,11 @@ class Downloader:
             return False
 
     def _is_stale(self, session: Session, listed: float) -> bool:
+        if time.time() - listed <= _STALE_SECONDS:
+            return False
         now = datetime.now(UTC)
         age = plan.changed(session, Why.NEW, now)
-        quiet = plan.state_of(contents.Contents(), age, now, self._overlap) is State.COMPLETE
-        return not quiet and time.time() - listed > _STALE_SECONDS
+        return plan.state_of(contents.Contents(), age, now, self._overlap) is not State.COMPLETE
 
     def _find(self, session: Session, folder: Path) -> tuple[Entry | None, Why | None]:
         """What an earlier version, or a run that was killed, left of a session; else why there is none."""

@@ -224,7 +224,7 @@ class Run:
     def _hand_out(self, task: Task) -> None:
         # A row without contents says nothing of where the session is to be.
         if task.entry is not None and task.entry.contents is None:
-            task = replace(task, entry=None)
+            task = task._replace(entry=None)
         self._workers.submit(task)
 
     def _finish(self) -> None:
