@@ -82,14 +82,15 @@ def test_some_columns_alone_are_those_of_all(texts: list[list[dict[str, float]]]
 
 GOOD = b'{"determined_at":"15","x":0.5,"y":-20.25,"z":3}'
 SHORT = [f'{{"determined_at":"15"{more}}}'.encode() for more in ("", ',"y":-20.25', ',"x":1.5,"z":3e-10')]
-pieces = [bytes([byte]) for byte in b'0123456789.-+eEx"{},: '] + [b'"y":1', b',"x":0', b',"z":"1"', b"},{"]
+letters = [bytes([byte]) for byte in b'0123456789.-+eEx"{},: ']
+pieces = [*letters, b'"y":1', b',"x":0', b',"z":"1"', b"},{", b""]
 
 
 @given(st.sampled_from([GOOD, *SHORT]), st.data())
 def test_one_piece_more_or_another_is_never_read_as_something_else(good: bytes, data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(good)))
     piece = data.draw(st.sampled_from(pieces))
-    odd = good[:place] + piece + good[place + data.draw(st.integers(0, 2)) :]
+    odd = good[:place] + piece + good[place + data.draw(st.integers(0, 4)) :]
     for texts in ([odd], [odd, GOOD], [SHORT[1], odd]):
         check([text for text in texts if text])
 
@@ -130,6 +131,8 @@ def test_an_item_does_not_go_on_in_the_next_text(good: bytes, place: int) -> Non
         (b"0.5", b"Infinity"),
         (b'"15"', b'"1.5"'),
         (b'"15"', b'""'),
+        (b'"15"', b'"'),
+        (b'"15"', b""),
         (b'"15"', b'"1"5'),
         (b'"15"', b'"0x15"'),
         (b'"15"', b'"-0x15"'),
@@ -150,6 +153,12 @@ def test_what_looks_alike_is_left_to_others(old: bytes, new: bytes) -> None:
     for texts in ([odd], [GOOD, odd], [odd, SHORT[1]]):
         assert PLAIN.read(texts) is None
     assert check([GOOD, GOOD])
+
+
+def test_a_quote_alone_is_no_number() -> None:
+    for odd in (b'{"determined_at":"}', b'{"determined_at":","x":1}', b'{"determined_at":"1}'):
+        assert PLAIN.read([odd]) is None
+        assert PLAIN.read([GOOD, odd]) is None
 
 
 @pytest.mark.parametrize("number", [b"1e5", b"1E5", b"1.5e+10", b"-0.0", b"0e1", b"0", b"-1e-7", b"5e-324"])

@@ -6,7 +6,7 @@ A motion sensor's items are nearly all of a recording, and all look alike:
 
 So they need no parser. Between two commas is one member, and its name says
 where its number begins; Arrow converts the numbers where they lie. All of it is
-done to all members at once, and this takes a fifth of the time of Arrow's JSON
+done to all members at once, and this takes half the time of Arrow's JSON
 reader.
 
 It is as strict as that one. Each member is, from the comma before it to the one
@@ -204,7 +204,10 @@ def _checked(letters: Bytes, first: Places, ends: Places, field: Field) -> Place
     """
     if _is_quoted(field):
         ends = ends - 1
-        if not np.all(letters[ends] == _QUOTE) or np.any((letters[1:][first] | _SMALL) == _X):
+        # The quote behind a number may be the one before it.
+        if not np.all((letters[ends] == _QUOTE) & (ends >= first)):
+            raise _Odd
+        if np.any((letters[1:][first] | _SMALL) == _X):
             raise _Odd
         return ends
     digit = first + (letters[first] == _MINUS)
