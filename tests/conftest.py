@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 # The cloud that someone works with is not the cloud to test on.
 for _name in [name for name in os.environ if name.startswith("MOONSENSE_") and name != "MOONSENSE_TORTURE"]:
     del os.environ[_name]
+
+# A shell that has the tests run in the background has them ignore Ctrl-C, and with them all that they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline a example: the machine is shared, and a slow example is no wrong one.
 _SHARED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow], "print_blob": True}
