@@ -132,10 +132,8 @@ def _row(
 ) -> tuple[str, ...]:
     # A folder a run, and none removed meanwhile: ext4 passes over files that were deleted a moment ago one by
     # one, and whoever comes next would pay for it.
-    output, authority = (
-        folder / f"output-{protocol}-{program.name}-{program.parallel}",
-        folder / "authority.pem",
-    )
+    output = folder / f"output-{protocol}-{program.name}-{program.parallel}"
+    authority = folder / "authority.pem"
     outputs = [output / str(number) for number in range(rounds)]
     costs = [program.run(cloud, cloud.root_domain, place, authority) for place in outputs]
     found = sum(1 for _ in outputs[-1].glob("*/*/raw_sealed_bundles.json"))

@@ -32,13 +32,15 @@ Session._repr_html_ = _session_html  # type: ignore[attr-defined]
 __all__ = ["AsyncClient", "Client", "Order", "RawResponse", "SessionReport", "Timeout", "Wire"]
 
 
+_LOADED_WHEN_USED = {
+    "AsyncClient": "moonsense.client._async.client",
+    "SessionReport": "moonsense.client._core.check",
+}
+
+
 def __getattr__(name: str) -> object:
-    value: object
-    if name == "AsyncClient":
-        value = import_module("moonsense.client._async.client").AsyncClient
-    elif name == "SessionReport":
-        value = import_module("moonsense.client._core.check").SessionReport
-    else:
+    if name not in _LOADED_WHEN_USED:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_LOADED_WHEN_USED[name]), name)
     globals()[name] = value
     return value

@@ -6,7 +6,6 @@ characters that look like another one (0, 1, I, O, l).
 
 from __future__ import annotations
 
-import random
 import uuid
 
 ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -24,14 +23,6 @@ def new_id() -> str:
         number, rest = divmod(number, len(ALPHABET))
         digits.append(ALPHABET[rest])
     return "".join(reversed(digits))
-
-
-def new_request_id() -> str:
-    """A name to find a request by in the logs of both sides; nothing is safe because nobody guesses it.
-
-    Made for every request, so without asking the system for random bytes.
-    """
-    return f"{random.getrandbits(128):032x}"
 
 
 def is_id(text: str) -> bool:

@@ -25,11 +25,8 @@ from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 logger = logging.getLogger("moonsense.download")
 
-_AHEAD = 4
-"""Sessions a thread that are handed out ahead; the others wait on disk."""
-
-_FEW = 1000
-"""So many may be handed out ahead in any case: what the list says of them takes a few megabytes."""
+_AHEAD = 1000
+"""Sessions that are handed out ahead, which takes a few megabytes; the others wait on disk."""
 
 _IN_VAIN = 25
 """So many sessions without a connection in a row, and the cloud is held to be away."""
@@ -62,7 +59,7 @@ class Run:
         self._client = client
         self._ledger = ledger
         self._overlap = overlap
-        self._most = max(threads * _AHEAD, _FEW)
+        self._most = max(threads, _AHEAD)
         self._on_progress = on_progress
         self._total = self._done = self._waiting = self._in_vain = 0
         self._saved = time.monotonic()

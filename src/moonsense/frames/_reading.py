@@ -71,19 +71,16 @@ class Reading:
             for end in text.ends:
                 rest, found = outline(text.data, start, end, self._cut, self._kept)
                 start = end + 1
-                envelope = None if self._in_messages else Envelope.plain(rest, text.session_id)
                 one = None
+                envelope = None if self._in_messages else Envelope.plain(rest, text.session_id)
                 if envelope is None:
                     if not rest or rest.isspace():
                         continue
-                    try:
-                        one = json.parse(rest, SealedBundle)
-                    except DecodeError:
+                    one = self._without_items(rest)
+                    if one is None:
                         return None
-                    if any(getattr(one.bundle, field) for field in self._able):
-                        return None  # a line that is written otherwise
                     envelope = Envelope.of(one, text.session_id)
-                if self._session_ids is not None and envelope.session_id not in self._session_ids:
+                if not self._is_wanted(envelope.session_id):
                     continue
                 envelopes.append(envelope)
                 lists.append(found)
@@ -97,6 +94,14 @@ class Reading:
                 return None
             batches[selection.sensor.name] = batch
         return batches
+
+    def _without_items(self, rest: bytes) -> SealedBundle | None:
+        """What is left of a line; None when it is no bundle, or is written otherwise and has items still."""
+        try:
+            one = json.parse(rest, SealedBundle)
+        except DecodeError:
+            return None
+        return None if any(getattr(one.bundle, field) for field in self._able) else one
 
     def _fast_rows(self, selection: Selection, bundles: Bundles, lists: list[Lists]) -> pa.RecordBatch | None:
         field = selection.sensor.field
@@ -121,10 +126,13 @@ class Reading:
         yield self._of_messages(Messages(parser.close(), text.session_id))
 
     def _of_messages(self, messages: Messages) -> Batches:
-        ids, session_id = self._session_ids, messages.session_id
-        wanted = [one for one in messages.bundles if ids is None or (one.session_id or session_id) in ids]
+        session_id = messages.session_id
+        wanted = [one for one in messages.bundles if self._is_wanted(one.session_id or session_id)]
         bundles = Bundles.of(wanted, session_id)
         return {selection.sensor.name: from_messages(selection, bundles) for selection in self._selections}
+
+    def _is_wanted(self, session_id: str) -> bool:
+        return self._session_ids is None or session_id in self._session_ids
 
 
 def _grouped(parts: Iterable[Part]) -> Iterator[Messages | list[Text]]:

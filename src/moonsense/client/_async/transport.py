@@ -27,7 +27,7 @@ from moonsense.client._core.options import MESSAGE_DEADLINE, UNSET, Timeout, Uns
 from moonsense.client._core.requests import Request
 from moonsense.client._core.retries import RetryPolicy, may_have_been_done
 from moonsense.contract import headers as names
-from moonsense.contract.ids import new_request_id
+from moonsense.contract.ids import new_id
 from moonsense.errors import (
     ConnectionFailed,
     DataError,
@@ -218,7 +218,7 @@ class AsyncTransport:
                 await response.aclose()
 
     async def _send_once(self, request: Request, deadline: Deadline, attempt: int) -> AsyncResponse:
-        request_id = new_request_id()
+        request_id = new_id()
         headers = {**request.private, **request.headers, names.REQUEST_ID: request_id}
         if request.authorized:
             headers["Authorization"] = f"Bearer {self._token}"

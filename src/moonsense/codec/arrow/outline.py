@@ -1,7 +1,7 @@
 """A line of NDJSON taken apart without reading it: the lists of items, and what is left.
 
 Most of a line are the items of a few sensors, and who reads one of them should
-not pay for the others. So a line is split at its closing brackets, at the speed
+not pay for the others. So its lists are taken out at their brackets, at the speed
 of a search for bytes, and what is left without the items, some 300 bytes, is
 read exactly.
 
@@ -30,6 +30,8 @@ __all__ = ["Lists", "outline"]
 Lists = dict[bytes, bytes]
 """The items of lists, with commas between them, by the fields of the bundle."""
 
+_LISTS = [name for name in item_fields() if plan_of(Bundle.DESCRIPTOR).by_name[name].shape is Shape.LIST]
+
 
 def _heads(begin: bytes) -> re.Pattern[bytes]:
     """What is before the items of a list: how it begins, and members of the bundle that are no lists."""
@@ -40,7 +42,6 @@ def _heads(begin: bytes) -> re.Pattern[bytes]:
     )
 
 
-_LISTS = [name for name in item_fields() if plan_of(Bundle.DESCRIPTOR).by_name[name].shape is Shape.LIST]
 _FIRST, _LATER = _heads(b'{"bundle":{'), _heads(b",")
 _NEXT = {f',"{name}":['.encode(): name.encode() for name in _LISTS}
 """The names of lists by what is before them when they follow another one."""
@@ -73,11 +74,13 @@ def outline(
             break
         if name in wanted:
             lists[name] = data[first:last]
-        if next_ and name not in keep:
+        if name in keep:
+            pass
+        elif next_:
             if kept < position:
                 rest.append(data[kept:position])
             kept = last + 1
-        elif name not in keep:
+        else:
             # It stays, without its items: so there is no comma too many.
             rest.append(data[kept:first])
             kept = last
