@@ -76,7 +76,7 @@ clean:
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What a user has: the package with every extra.
-.venv/.installed: pyproject.toml
+.venv/.installed: pyproject.toml setup.py $(wildcard src/moonsense/codec/arrow/_scan.?pp)
 	@test -n "$(python)" || { echo 'Python 3.11 or newer with venv is needed; name one with PYTHON=... (on Debian: apt-get install python3-venv)' >&2; exit 1; }
 	@test -x $(bin)/python || { echo "making .venv with $(python)"; $(python) -m venv .venv; }
 	@echo 'installing moonsense into .venv'

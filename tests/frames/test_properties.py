@@ -6,8 +6,10 @@ import gzip
 import json
 import random
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 from google.protobuf import json_format
@@ -59,6 +61,10 @@ some_bundles = st.lists(
 )
 
 
+def scanning(can_scan: bool) -> AbstractContextManager[object]:
+    return mock.patch("moonsense.frames._reading.can_scan", can_scan)
+
+
 def snake(sealed: SealedBundle) -> bytes:
     return write_line(sealed)
 
@@ -97,15 +103,21 @@ def newer(sealed: SealedBundle) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode() + b"\n"
 
 
+WAYS = [pytest.param(True, id="scanned"), pytest.param(False, id="outlined")]
+"""With the compiled part, and as where there is none."""
+
+
+@pytest.mark.parametrize("can_scan", WAYS)
 @pytest.mark.parametrize("write", [snake, camel, numbered, with_zeros, newer], ids=lambda one: one.__name__)
 @settings(max_examples=settings().max_examples // 2)
 @given(sealed=some_bundles)
 def test_text_says_what_the_messages_say(
-    write: Callable[[SealedBundle], bytes], sealed: list[SealedBundle]
+    write: Callable[[SealedBundle], bytes], can_scan: bool, sealed: list[SealedBundle]
 ) -> None:
     data = b"".join(map(write, sealed))
 
-    tables = frames.read(data, ALL)
+    with scanning(can_scan):
+        tables = frames.read(data, ALL)
 
     for sensor, table in tables.items():
         rows = expected(sensor, in_order(sealed))
@@ -122,13 +134,14 @@ def test_messages_say_what_they_say(sealed: list[SealedBundle]) -> None:
         assert comparable(table.arrow.to_pylist()) == comparable([_typed(sensor, row) for row in rows])
 
 
-@settings(max_examples=2 * settings().max_examples)
+@pytest.mark.parametrize("can_scan", WAYS)
 @given(data=st.data(), sensor=st.sampled_from(list(FIELDS)))
-def test_one_sensor_alone_says_the_same(data: st.DataObject, sensor: str) -> None:
+def test_one_sensor_alone_says_the_same(can_scan: bool, data: st.DataObject, sensor: str) -> None:
     """Alone, so that nothing else sends the text the exact way."""
     sealed = data.draw(st.lists(dense(FIELDS[sensor]), min_size=1, max_size=4))
 
-    table = frames.read(b"".join(map(write_line, sealed)), sensor)
+    with scanning(can_scan):
+        table = frames.read(b"".join(map(write_line, sealed)), sensor)
 
     rows = expected(sensor, in_order(sealed))
     assert comparable(table.arrow.to_pylist()) == comparable([_typed(sensor, row) for row in rows])
@@ -156,6 +169,7 @@ def test_times_are_placed_as_one_by_one(items: list[tuple[int, Clock | None]]) -
     at, known = place_all(
         np.array([determined for determined, _ in items], np.int64),
         Clocks.of(*np.array([readings(clock) for _, clock in items], np.int64).reshape(-1, 3).T),
+        np.arange(len(items)),
     )
 
     found = [
@@ -166,12 +180,17 @@ def test_times_are_placed_as_one_by_one(items: list[tuple[int, Clock | None]]) -
     assert Knowledge.WALL not in {how for _, how in found}
 
 
-def test_every_real_recording_says_the_same_as_file_and_as_messages(web_sessions: Path) -> None:
+@pytest.mark.parametrize("can_scan", WAYS)
+def test_every_real_recording_says_the_same_as_file_and_as_messages(
+    web_sessions: Path, can_scan: bool
+) -> None:
     from moonsense.codec.json import parse
 
     paths = sorted(web_sessions.rglob("raw_sealed_bundles.json"))[:60]
     sealed = [parse(line, SealedBundle) for path in paths for line in path.read_bytes().splitlines()]
-    for sensor, table in frames.read(paths, ALL).items():
+    with scanning(can_scan):
+        tables = frames.read(paths, ALL)
+    for sensor, table in tables.items():
         rows = [_typed(sensor, row) for row in expected(sensor, in_order(sealed))]
         assert table.arrow.to_pylist() == rows
         assert set(table.arrow["clock"].to_pylist()) <= {"wall" if sensor == "bundles" else "timer"}

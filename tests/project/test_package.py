@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -12,8 +14,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
+from support.compiler import can_compile
 
 import moonsense
+
+COMPILED = {f"moonsense/codec/arrow/_scan{suffix}" for suffix in (".abi3.so", ".pyd")}
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "src" / "moonsense"
@@ -24,18 +29,35 @@ def project() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
-    folder = tmp_path_factory.mktemp("wheel")
+def build(folder: Path, **environment: str) -> zipfile.ZipFile:
+    """A wheel of the sources, built in a copy of them: building leaves files behind."""
+    copy = folder / "sources"
+    shutil.copytree(
+        SOURCE, copy / "src" / "moonsense", ignore=shutil.ignore_patterns("__pycache__", "*.so", "*.pyd")
+    )
+    for name in ("pyproject.toml", "setup.py", "MANIFEST.in", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, copy)
     subprocess.run(
-        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder],
-        cwd=ROOT,
+        [
+            *(sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index"),
+            *("--wheel-dir", folder, copy),
+        ],
+        env={**os.environ, **environment},
         check=True,
         capture_output=True,
         timeout=120,
     )
     (path,) = folder.glob("*.whl")
     return zipfile.ZipFile(path)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    return build(tmp_path_factory.mktemp("wheel"))
+
+
+def contents(wheel: zipfile.ZipFile) -> set[str]:
+    return {name for name in wheel.namelist() if ".dist-info/" not in name}
 
 
 def test_the_core_has_five_dependencies(project: dict) -> None:
@@ -54,7 +76,6 @@ def test_the_version_is_the_installed_one(project: dict) -> None:
 
 
 def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
-    inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
     tracked = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "src/moonsense"],
         cwd=ROOT,
@@ -70,11 +91,27 @@ def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: zipfile
         expected = {
             str(path.relative_to(SOURCE.parent))
             for path in SOURCE.rglob("*")
-            if path.is_file() and "__pycache__" not in path.parts
+            if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".so", ".pyd")
         }
-    assert inside == expected
+    inside = contents(wheel)
+    assert inside - COMPILED == {name for name in expected if not name.endswith((".cpp", ".hpp"))}
     assert "moonsense/py.typed" in inside
     assert "moonsense/models/bundle_v2_pb2.pyi" in inside
+
+
+def test_the_compiled_part_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+    if not can_compile():
+        pytest.skip("there is no compiler, or no header of Python")
+    assert COMPILED & contents(wheel)
+    info = HeaderParser().parsestr(
+        next(wheel.read(name) for name in wheel.namelist() if name.endswith("/WHEEL")).decode()
+    )
+    assert info["Tag"].startswith("cp311-abi3-")
+
+
+def test_without_a_compiler_there_is_a_wheel_too(tmp_path: Path, wheel: zipfile.ZipFile) -> None:
+    pure = build(tmp_path, CC="false", CXX="false")
+    assert contents(pure) == contents(wheel) - COMPILED
 
 
 def test_the_wheel_says_what_it_is(wheel: zipfile.ZipFile, project: dict) -> None:

@@ -53,26 +53,24 @@ class Clocks:
         far = (np.abs(start) > 2 * LAST_MILLIS) | ((timer < 0) & (start < 0))  # the latter overflowed
         return cls(floor, np.where((wall > 0) & (timer != 0) & ~far, start, _NO_START), wall)
 
-    def take(self, bundles: NDArray[np.intp]) -> Clocks:
-        """The clock of each item, by the number of its bundle."""
-        return Clocks(self.floor[bundles], self.start[bundles], self.wall[bundles])
-
 
 def place_all(
-    determined_at: NDArray[np.int64], clocks: Clocks
+    determined_at: NDArray[np.int64], clocks: Clocks, bundles: NDArray[np.intp]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     """Where items are: epoch milliseconds or ``NOWHERE``, and numbers of ``KNOWLEDGE``.
 
     Args:
         determined_at: milliseconds, one an item.
-        clocks: the clock of each item's bundle.
+        clocks: of the bundles.
+        bundles: the number of each item's bundle.
     """
-    epoch = determined_at >= clocks.floor
+    epoch = determined_at >= clocks.floor[bundles]
     # A value beyond the last year is out of range either way; clipped, the sum cannot overflow.
-    clipped = np.minimum(determined_at, LAST_MILLIS + 1)
-    at = np.where(epoch, clipped, clocks.start + np.maximum(clipped, 0))
-    known = np.where(epoch, _EPOCH, _TIMER)
-    return _within(at, known, determined_at > 0)
+    at = np.minimum(determined_at, LAST_MILLIS + 1)
+    if epoch.all():  # as most recordings of phones are
+        return _within(at, np.full(len(at), _EPOCH), at > 0)
+    at = np.where(epoch, at, clocks.start[bundles] + np.maximum(at, 0))
+    return _within(at, np.where(epoch, _EPOCH, _TIMER), determined_at > 0)
 
 
 def wall_all(wall: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
@@ -84,4 +82,6 @@ def _within(
     at: NDArray[np.int64], known: NDArray[np.int32], said: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     placed = said & (at >= 0) & (at <= LAST_MILLIS)
+    if placed.all():
+        return at, known
     return np.where(placed, at, NOWHERE), np.where(placed, known, _UNKNOWN)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from moonsense.codec import json
 from moonsense.codec.arrow.envelope import Envelope
 from moonsense.codec.arrow.outline import Lists, outline
+from moonsense.codec.arrow.scan import Scanner, can_scan, has_only_numbers
 from moonsense.codec.arrow.text import TextReader
 from moonsense.codec.ndjson import NdjsonParser
 from moonsense.errors import DecodeError
@@ -45,6 +46,7 @@ class Reading:
         self._cut = frozenset(field.encode() for field in self._able)
         self._kept = frozenset(field.encode() for field in self._readers) - self._cut
         self._in_messages = any(selection.sensor.field not in self._able for selection in selections)
+        self._scanner = self._make_scanner() if can_scan else None
 
     def batches(self, parts: Iterable[Part]) -> Iterator[Batches]:
         """Batches of all sensors, in the order of the source.
@@ -55,14 +57,49 @@ class Reading:
         for group in _grouped(parts):
             if isinstance(group, Messages):
                 yield self._of_messages(group)
-            elif (fast := self._fast(group)) is not None:
+            elif (fast := self._scanned(group) or self._outlined(group)) is not None:
                 yield fast
             else:
                 for text in group:
                     yield from self._exactly(text)
 
-    def _fast(self, texts: list[Text]) -> Batches | None:
-        """All of the texts at once; None when something in them is to be read exactly."""
+    def _make_scanner(self) -> Scanner:
+        numbers = {
+            selection.sensor.field: (selection.sensor.plan, selection.columns)
+            for selection in self._selections
+            if selection.sensor.field in self._able and has_only_numbers(selection.sensor.plan)
+        }
+        texts = [field for field in self._able if field not in numbers]
+        kept = [field for field in self._readers if field not in self._able]
+        return Scanner(numbers, texts, kept, wants_rests=self._in_messages)
+
+    def _scanned(self, texts: list[Text]) -> Batches | None:
+        """All of the texts at once, by the compiled scanner; None when something is to be read otherwise."""
+        if self._scanner is None:
+            return None
+        scan = self._scanner.scan([(text.data, text.session_id) for text in texts])
+        if scan is None or not all(map(self._is_wanted, scan.ids)):
+            return None
+        try:
+            sealed = [json.parse(rest, SealedBundle) for rest in scan.rests]
+        except DecodeError:
+            return None
+        bundles = Bundles(scan.envelopes, scan.sessions, scan.ids, sealed)
+        batches: Batches = {}
+        for selection in self._selections:
+            field = selection.sensor.field
+            if field in scan.columns:
+                counts, columns = scan.columns[field]
+                batch = rows(selection, bundles, parents(counts), columns)
+            else:
+                batch = self._rows(selection, bundles, scan.texts.get(field, []))
+            if batch is None:
+                return None
+            batches[selection.sensor.name] = batch
+        return batches
+
+    def _outlined(self, texts: list[Text]) -> Batches | None:
+        """The same line by line, at half of the speed and for more ways of writing."""
         envelopes: list[Envelope] = []
         sealed: list[SealedBundle] = []
         lists: list[Lists] = []
@@ -86,10 +123,11 @@ class Reading:
                 lists.append(found)
                 if one is not None and self._in_messages:
                     sealed.append(one)
-        bundles = Bundles(envelopes, sealed)
+        bundles = Bundles.by(envelopes, sealed)
         batches: Batches = {}
         for selection in self._selections:
-            batch = self._fast_rows(selection, bundles, lists)
+            field = selection.sensor.field.encode()
+            batch = self._rows(selection, bundles, [found.get(field, b"") for found in lists])
             if batch is None:
                 return None
             batches[selection.sensor.name] = batch
@@ -103,17 +141,17 @@ class Reading:
             return None
         return None if any(getattr(one.bundle, field) for field in self._able) else one
 
-    def _fast_rows(self, selection: Selection, bundles: Bundles, lists: list[Lists]) -> pa.RecordBatch | None:
+    def _rows(self, selection: Selection, bundles: Bundles, texts: Sequence[bytes]) -> pa.RecordBatch | None:
+        """The rows of a sensor; ``texts`` are its items in each bundle, unless they are in the messages."""
         field = selection.sensor.field
         if field not in self._able:
             return from_messages(selection, bundles)
-        name = field.encode()
-        having = [number for number, found in enumerate(lists) if found.get(name)]
-        read = self._readers[field].read([lists[number][name] for number in having])
+        having = [number for number, text in enumerate(texts) if text]
+        read = self._readers[field].read([texts[number] for number in having])
         if read is None:
             return None
         lengths, columns = read
-        counts = np.zeros(len(lists), dtype=np.int64)
+        counts = np.zeros(len(texts), dtype=np.int64)
         counts[having] = lengths
         values = {column.name: array for column, array in zip(selection.columns, columns, strict=True)}
         return rows(selection, bundles, parents(counts), values)

@@ -71,38 +71,53 @@ class Selection:
 class Bundles:
     """Some bundles, with what all of their items have in common."""
 
-    def __init__(self, envelopes: Sequence[Envelope], sealed: Sequence[SealedBundle] = ()) -> None:
+    def __init__(
+        self,
+        envelopes: NDArray[np.int64],
+        sessions: NDArray[np.int32],
+        ids: Sequence[str],
+        sealed: Sequence[SealedBundle] = (),
+    ) -> None:
         """
         Args:
-            envelopes: of the bundles.
+            envelopes: the index, the wall clock and both timers of each, (bundles, 4).
+            sessions: the number of each one's session.
+            ids: of the sessions that are numbered.
             sealed: the bundles themselves, where their items are to be read of messages.
         """
         self.sealed = sealed
-        self._session_ids = [envelope.session_id for envelope in envelopes]
-        self._numbers = np.array([envelope[1:] for envelope in envelopes], np.int64).reshape(-1, 4).T
+        self._envelopes = envelopes.T
+        self._sessions = sessions
+        self._ids = ids
+
+    @classmethod
+    def by(cls, envelopes: Sequence[Envelope], sealed: Sequence[SealedBundle] = ()) -> Bundles:
+        """Bundles by what is around their items."""
+        known: dict[str, int] = {}
+        sessions = [known.setdefault(envelope.session_id, len(known)) for envelope in envelopes]
+        numbers = np.array([envelope[1:] for envelope in envelopes], np.int64).reshape(-1, 4)
+        return cls(numbers, np.array(sessions, np.int32), list(known), sealed)
 
     @classmethod
     def of(cls, sealed: Sequence[SealedBundle], session_id: str) -> Bundles:
         """Bundles by their messages; with the session that those are of that do not say it."""
-        return cls([Envelope.of(one, session_id) for one in sealed], sealed)
+        return cls.by([Envelope.of(one, session_id) for one in sealed], sealed)
 
     @cached_property
     def clocks(self) -> Clocks:
         """The clock of each."""
-        return Clocks.of(*self._numbers[1:])
+        return Clocks.of(*self._envelopes[1:])
 
     @cached_property
     def index(self) -> NDArray[np.int32]:
         """The number of each in its session."""
-        index: NDArray[np.int32] = self._numbers[0].astype(np.int32)
+        index: NDArray[np.int32] = self._envelopes[0].astype(np.int32)
         return index
 
     @cached_property
     def sessions(self) -> tuple[NDArray[np.int32], pa.Array]:
         """The session of each as a number, and the ids that the numbers mean."""
-        known: dict[str, int] = {}
-        codes = [known.setdefault(session_id, len(known)) for session_id in self._session_ids]
-        return np.array(codes, dtype=np.int32), pa.array(known, pa.string())
+        return self._sessions, pa.array(self._ids, pa.string())
 
     def items(self, sensor: Sensor) -> tuple[NDArray[np.intp], list[Message]]:
         """The items of a sensor, and the number of each one's bundle."""
@@ -176,9 +191,10 @@ def _place(
 ) -> tuple[NDArray[np.int64], NDArray[np.int32]]:
     if not sensor.time:
         return wall_all(bundles.clocks.wall[numbers])
-    times = values[sensor.time].fill_null(0).to_numpy(zero_copy_only=False)
+    column = values[sensor.time]
+    times = (column.fill_null(0) if column.null_count else column).to_numpy()
     if sensor.time in (DETERMINED, INTERVAL_END):
-        return place_all(times, bundles.clocks.take(numbers))
+        return place_all(times, bundles.clocks, numbers)
     return wall_all(times)
 
 
@@ -189,7 +205,8 @@ def _knowledge() -> pa.Array:
 
 
 def _moments(at: NDArray[np.int64]) -> pa.Array:
-    return pa.array(at * 1000, pa.int64(), mask=at == NOWHERE).view(MOMENT)
+    nowhere = at == NOWHERE
+    return pa.array(at * 1000, pa.int64(), mask=nowhere if nowhere.any() else None).view(MOMENT)
 
 
 def _texts(codes: NDArray[np.int32], texts: pa.Array) -> pa.DictionaryArray:

@@ -25,25 +25,28 @@ from moonsense.codec.plan import Shape, plan_of
 from moonsense.contract.counters import item_fields
 from moonsense.models.bundle_v2_pb2 import Bundle
 
-__all__ = ["Lists", "outline"]
+__all__ = ["LISTS", "SINGLES", "Lists", "outline"]
 
 Lists = dict[bytes, bytes]
 """The items of lists, with commas between them, by the fields of the bundle."""
 
-_LISTS = [name for name in item_fields() if plan_of(Bundle.DESCRIPTOR).by_name[name].shape is Shape.LIST]
+LISTS = [name for name in item_fields() if plan_of(Bundle.DESCRIPTOR).by_name[name].shape is Shape.LIST]
+"""The fields of the bundle that are lists of items."""
+
+SINGLES = tuple(name for name in item_fields() if name not in LISTS)
+"""Those that are one item."""
 
 
 def _heads(begin: bytes) -> re.Pattern[bytes]:
     """What is before the items of a list: how it begins, and members of the bundle that are no lists."""
-    single = b"|".join(name.encode() for name in item_fields() if name not in _LISTS)
     return re.compile(
         rb'%b(?:(?:"(?:client_time|%b)":\{[^{}]*\}|"index":-?\d+|"is_final_bundle":true),)*"(%b)":\['
-        % (re.escape(begin), single, "|".join(_LISTS).encode())
+        % (re.escape(begin), "|".join(SINGLES).encode(), "|".join(LISTS).encode())
     )
 
 
 _FIRST, _LATER = _heads(b'{"bundle":{'), _heads(b",")
-_NEXT = {f',"{name}":['.encode(): name.encode() for name in _LISTS}
+_NEXT = {f',"{name}":['.encode(): name.encode() for name in LISTS}
 """The names of lists by what is before them when they follow another one."""
 
 

@@ -23,7 +23,6 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from moonsense.codec.arrow.messages import enum_column
-from moonsense.codec.arrow.plain import PlainReader
 from moonsense.codec.arrow.schema import Column
 from moonsense.codec.plan import Field, Kind, Plan, Shape
 from moonsense.codec.scalars import MAX_FLOAT
@@ -86,18 +85,6 @@ class TextReader:
         Returns:
             None when a text is to be read by a reader of messages.
         """
-        if self._plain.able and texts and all(texts):
-            plain = self._plain.read(texts)
-            if plain is not None:
-                return plain
-        return self._json(texts)
-
-    @cached_property
-    def _plain(self) -> PlainReader:
-        return PlainReader(self.plan, self.columns)
-
-    def _json(self, texts: Sequence[bytes]) -> tuple[NDArray[np.int64], list[pa.Array]] | None:
-        """The same by Arrow's reader of JSON."""
         if not texts:
             return np.zeros(0, np.int64), [pa.array([], column.type) for column in self.columns]
         data = _BEFORE + _BETWEEN.join(texts) + _AFTER
