@@ -61,7 +61,7 @@ def main() -> None:
             found += consumer.measure(FOLDER / "consumer", material.to_read(), sessions, length, rounds)
         if options.only in (None, "tables"):
             print("tables")
-            size, rounds = (1_000_000, 1) if options.quick else (5_000_000, 2)
+            size, rounds = (1_000_000, 1) if options.quick else (5_000_000, 5)
             found += tables.measure(FOLDER / "tables", size, rounds)
     finally:
         shutil.rmtree(FOLDER)
