@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from moonsense.cloud.catalog.tables import capture
 
@@ -34,13 +34,15 @@ def of_session(connection: Connection, session_key: int) -> list[CaptureRow]:
     return [CaptureRow(*row) for row in connection.execute(query)]
 
 
+_PACKETS = (
+    select(capture.c.session_key, func.sum(capture.c.packets))
+    .where(capture.c.session_key.in_(bindparam("keys", expanding=True)))
+    .group_by(capture.c.session_key)
+)
+
+
 def packets(connection: Connection, session_keys: Sequence[int]) -> dict[int, int]:
     """The number of captured packets by session; sessions without any are left out."""
     if not session_keys:
         return {}
-    query = (
-        select(capture.c.session_key, func.sum(capture.c.packets))
-        .where(capture.c.session_key.in_(session_keys))
-        .group_by(capture.c.session_key)
-    )
-    return {key: total for key, total in connection.execute(query) if total}
+    return {key: total for key, total in connection.execute(_PACKETS, {"keys": session_keys}).all() if total}

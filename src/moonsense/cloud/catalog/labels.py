@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy import Connection, bindparam, delete, func, insert, select
 
 from moonsense.cloud.catalog.tables import label, session_label
 from moonsense.contract.ids import new_id
@@ -70,21 +70,31 @@ def _make(connection: Connection, project_id: str, message: SessionLabel, now: i
     return label_id
 
 
+# Made once: a list of keys in place of the parameter would be taken apart and put together at each call.
+_OF_SESSIONS = (
+    select(
+        session_label.c.session_key,
+        session_label.c.label_id,
+        session_label.c.session_label_id,
+        session_label.c.created_at,
+        label.c.name,
+    )
+    .join(label, label.c.label_id == session_label.c.label_id)
+    .where(session_label.c.session_key.in_(bindparam("keys", expanding=True)))
+    .order_by(session_label.c.session_key, session_label.c.position)
+)
+
+
 def of_sessions(connection: Connection, session_keys: Sequence[int]) -> dict[int, list[SessionLabel]]:
     """The labels of sessions by the sessions' keys, each in the order given."""
     if not session_keys:
         return {}
-    query = (
-        select(session_label, label.c.name)
-        .join(label, label.c.label_id == session_label.c.label_id)
-        .where(session_label.c.session_key.in_(session_keys))
-        .order_by(session_label.c.session_key, session_label.c.position)
-    )
     found: dict[int, list[SessionLabel]] = {}
-    for row in connection.execute(query):
-        message = SessionLabel(label_id=row.label_id, session_label_id=row.session_label_id, name=row.name)
-        message.created_at.FromMicroseconds(row.created_at)
-        found.setdefault(row.session_key, []).append(message)
+    rows = connection.execute(_OF_SESSIONS, {"keys": session_keys}).all()
+    for key, label_id, session_label_id, created_at, name in rows:
+        message = SessionLabel(label_id=label_id, session_label_id=session_label_id, name=name)
+        message.created_at.FromMicroseconds(created_at)
+        found.setdefault(key, []).append(message)
     return found
 
 

@@ -36,7 +36,7 @@ def newest_first(
     part = query.limit(place.limit + 1).offset(place.offset)
     if place.after is not None:
         part = query.where(position < tuple_(place.after.micros, place.after.id)).limit(place.limit + 1)
-    rows = list(connection.execute(part))
+    rows = list(connection.execute(part).all())
     more = len(rows) > place.limit
     rows = rows[: place.limit]
     if more and place.whole_second:

@@ -203,24 +203,27 @@ def read(connection: Connection, session_key: int, *, bundles: int = -1, size: i
     return rows
 
 
+_OF_SESSIONS = (
+    select(
+        log.c.session_key,
+        log.c.seq,
+        log.c.bundle_index,
+        log.c.received_at,
+        log.c.counts,
+        log.c.payload,
+    )
+    .where(log.c.session_key.in_(bindparam("keys", expanding=True)))
+    .order_by(log.c.seq)
+)
+
+
 def of_sessions(connection: Connection, session_keys: Sequence[int]) -> dict[int, list[Received]]:
     """What sessions have in the log, by their keys; sessions that have nothing are left out."""
     if not session_keys:
         return {}
-    query = (
-        select(
-            log.c.session_key,
-            log.c.seq,
-            log.c.bundle_index,
-            log.c.received_at,
-            log.c.counts,
-            log.c.payload,
-        )
-        .where(log.c.session_key.in_(session_keys))
-        .order_by(log.c.seq)
-    )
     found: dict[int, list[Received]] = {}
-    for key, seq, index, received_at, counts, payload in connection.execute(query):
+    rows = connection.execute(_OF_SESSIONS, {"keys": session_keys}).all()
+    for key, seq, index, received_at, counts, payload in rows:
         row = Received(seq, index, received_at, orjson.loads(counts), payload)
         found.setdefault(key, []).append(row)
     return found
