@@ -42,7 +42,7 @@ def test_what_the_ledger_says_of_a_session(tmp_path: Path) -> None:
     assert (report.listed, report.downloaded[Why.NEW], report.bundles) == (1, 1, 3)
     found = entry(tmp_path, session)
     assert (found.contents.bundles, found.contents.last_index, found.contents.final) == (3, 3, False)
-    assert found.folder == Path("2026-03-01") / session.session_id
+    assert found.folder == f"2026-03-01/{session.session_id}"
     for name in ("metadata.json", "raw_sealed_bundles.json", "packets.pcap"):
         assert found.contents.files[name].size == (tmp_path / found.folder / name).stat().st_size
     assert report.size == sum(digest.size for digest in found.contents.files.values())

@@ -78,6 +78,7 @@ class Entry:
     """A session's row.
 
     Attributes:
+        folder: where it lies, below the output folder, with slashes.
         told: what the cloud said when it was downloaded; None before that.
         contents: what lies on disk; None when it was never downloaded.
         error: why it failed, or "".
@@ -86,7 +87,7 @@ class Entry:
     session_id: str
     created: int
     platform: int
-    folder: Path
+    folder: str
     state: State
     changed: int
     told: Told | None = None
@@ -105,7 +106,7 @@ class _Rows(NamedTuple):
     def of(cls, entry: Entry, run: int) -> Self:
         told, contents = entry.told, entry.contents
         session = (
-            entry.session_id, entry.created, entry.platform, entry.folder.as_posix(), entry.state, run,
+            entry.session_id, entry.created, entry.platform, entry.folder, entry.state, run,
             entry.changed,
             *((told.bundles, told.packets, told.newest, told.sha256) if told else (None,) * 4),
             *((contents.bundles, contents.last_index, contents.final) if contents else (None,) * 3),
@@ -314,7 +315,7 @@ class Ledger:
             str(session_id),
             created,  # type: ignore[arg-type]
             platform,  # type: ignore[arg-type]
-            Path(str(folder)),
+            str(folder),
             State(str(state)),
             changed,  # type: ignore[arg-type]
             None if told[0] is None else Told(*told),  # type: ignore[arg-type]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -54,7 +55,7 @@ class Task(NamedTuple):
     listed: Session | None = None
     seconds: float = 0.0
     entry: Entry | None = None
-    found: Path | None = None
+    found: str | None = None
     force: Why | None = None
 
 
@@ -93,7 +94,7 @@ class Downloader:
         going_on: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._client = client
-        self._output = output
+        self._output = str(output)
         self._with_journey_id = with_journey_id
         self._overlap = overlap
         self._dry_run = dry_run
@@ -127,10 +128,11 @@ class Downloader:
         """Whether a session's files are there, each as long as the ledger says."""
         if entry is None or entry.contents is None:
             return False
-        folder = self._output / entry.folder
+        folder = f"{self._output}/{entry.folder}"
         try:
             return all(
-                (folder / name).stat().st_size == digest.size for name, digest in entry.contents.files.items()
+                os.stat(f"{folder}/{name}").st_size == digest.size
+                for name, digest in entry.contents.files.items()
             )
         except (FileNotFoundError, NotADirectoryError):
             return False
@@ -142,13 +144,16 @@ class Downloader:
         age = plan.changed(session, Why.NEW, now)
         return plan.state_of(contents.Contents(), age, now, self._overlap) is not State.COMPLETE
 
-    def _find(self, session: Session, folder: Path) -> tuple[Entry | None, Why | None]:
+    def _find(self, session: Session, folder: str) -> tuple[Entry | None, Why | None]:
         """What an earlier version, or a run that was killed, left of a session; else why there is none."""
-        place = self._output / folder
-        if not place.is_dir() or not any(place.iterdir()):
+        place = f"{self._output}/{folder}"
+        try:
+            if not os.listdir(place):
+                return None, Why.NEW
+        except (FileNotFoundError, NotADirectoryError):
             return None, Why.NEW
         try:
-            here, metadata = contents.read_found(place)
+            here, metadata = contents.read_found(Path(place))
         except (DataError, OSError) as error:
             logger.info("%s is not whole: %s", place, error)
             return None, Why.HALF
@@ -164,7 +169,7 @@ class Downloader:
             with self._partial(entry.session_id) as partial:
                 content = layout.write_metadata(partial, session)
                 with self._going_on():
-                    layout.replace_metadata(partial, self._output / entry.folder)
+                    layout.replace_metadata(partial, f"{self._output}/{entry.folder}")
             assert entry.contents is not None
             files = {**entry.contents.files, METADATA: Digest.of(content)}
             entry = replace(entry, told=told, contents=replace(entry.contents, files=files))
@@ -172,7 +177,7 @@ class Downloader:
         return Outcome(replace(entry, state=state, error=""), found=found, described=described)
 
     def _fetch(
-        self, session: Session, entry: Entry | None, folder: Path, reason: Why, before: Path | None
+        self, session: Session, entry: Entry | None, folder: str, reason: Why, before: str | None
     ) -> Outcome:
         """Download a session to its folder, whatever lies there or where it was ``before``."""
         if self._dry_run:
@@ -180,13 +185,14 @@ class Downloader:
         client, name = self._client, session.session_id
         with self._partial(name) as partial:
             try:
-                with (partial / BUNDLES).open("wb") as file:
+                with open(f"{partial}/{BUNDLES}", "wb") as file:
                     tally = Tally(file)
                     client.download_session(name, tally)
                 packets = None
                 if layout.has_packets(session):
-                    client.download_pcap_data(name, partial / PACKETS)
-                    packets = Digest.of_file(partial / PACKETS)
+                    captured = Path(partial, PACKETS)
+                    client.download_pcap_data(name, captured)
+                    packets = Digest.of_file(captured)
             except NotFoundError:
                 if self._is_in_cloud(name):
                     raise
@@ -201,12 +207,12 @@ class Downloader:
                     where=f"session {name}",
                 )
             with self._going_on():
-                layout.finish(partial, self._output / folder, before and self._output / before)
+                layout.finish(partial, f"{self._output}/{folder}", before and f"{self._output}/{before}")
         logger.info("session %s is in %s", name, folder)
         return Outcome(self._entry(session, folder, here, reason, told), reason)
 
     def _entry(
-        self, session: Session, folder: Path, here: contents.Contents | None, reason: Why, told: Told
+        self, session: Session, folder: str, here: contents.Contents | None, reason: Why, told: Told
     ) -> Entry:
         now = datetime.now(UTC)
         changed = plan.changed(session, reason, now)
@@ -236,7 +242,7 @@ class Downloader:
         return True
 
     @contextlib.contextmanager
-    def _partial(self, session_id: str) -> Iterator[Path]:
+    def _partial(self, session_id: str) -> Iterator[str]:
         partial = layout.begin(self._output, session_id)
         try:
             yield partial

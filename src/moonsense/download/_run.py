@@ -77,7 +77,7 @@ class Run:
         # What lies there may be of an earlier version, until all of it is in the ledger.
         self._found = layout.Found() if ledger.note("looked through") else layout.find(output)
         if not dry_run:
-            layout.sweep(output)
+            layout.sweep(str(output))
 
     def sessions(self, want: Want, *, incremental: bool) -> DownloadReport:
         """Download the sessions that are wanted."""

@@ -94,7 +94,7 @@ def verify(output: Path, on_session: Callable[[VerifyReport], None] | None = Non
             found, _ = contents.read_found(place)
         except (DataError, OSError) as error:
             what = error.reason if isinstance(error, DataError) else str(error.strerror)
-            report.damages.append(Damage(session_id, folder.as_posix(), what))
+            report.damages.append(Damage(session_id, folder, what))
         else:
             report.files += len(found.files)
             report.size += found.size
@@ -104,12 +104,12 @@ def verify(output: Path, on_session: Callable[[VerifyReport], None] | None = Non
 
 
 def _check(report: VerifyReport, output: Path, entry: Entry, name: str, expected: Digest) -> None:
-    path = entry.folder / name
+    path = f"{entry.folder}/{name}"
     report.files += 1
     try:
         found = Digest.of_file(output / path)
     except OSError as error:
-        report.damages.append(Damage(entry.session_id, path.as_posix(), str(error.strerror)))
+        report.damages.append(Damage(entry.session_id, path, str(error.strerror)))
         return
     report.size += found.size
     if found.size != expected.size:
@@ -118,4 +118,4 @@ def _check(report: VerifyReport, output: Path, entry: Entry, name: str, expected
         what = "its SHA-256 differs"
     else:
         return
-    report.damages.append(Damage(entry.session_id, path.as_posix(), what))
+    report.damages.append(Damage(entry.session_id, path, what))
