@@ -18,11 +18,11 @@ _LONGEST = 64
 def new_id() -> str:
     """A new random identifier of 22 characters."""
     number = uuid.uuid4().int
-    digits = []
+    base, digits = len(ALPHABET), ""
     for _ in range(LENGTH):
-        number, rest = divmod(number, len(ALPHABET))
-        digits.append(ALPHABET[rest])
-    return "".join(reversed(digits))
+        digits = ALPHABET[number % base] + digits
+        number //= base
+    return digits
 
 
 def is_id(text: str) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 
 import httpcore2
@@ -48,23 +48,30 @@ class AsyncConnections:
         sent += [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
         if content or method in _SAY_LENGTH:
             sent.append((b"Content-Length", b"%d" % len(content)))
-        response = await self._pool.handle_async_request(
-            httpcore2.Request(
-                method,
-                httpcore2.URL(
-                    scheme=address.scheme, host=address.host, port=address.port, target=address.target
-                ),
-                headers=sent,
-                content=content,
-                extensions={"timeout": timeouts},
-            )
+        request = httpcore2.Request(
+            method,
+            httpcore2.URL(scheme=address.scheme, host=address.host, port=address.port, target=address.target),
+            content=content or _NO_BODY,
+            extensions={"timeout": timeouts},
         )
+        request.headers = sent  # as an argument, each would be made sure to be bytes
+        response = await self._pool.handle_async_request(request)
         return AsyncAnswering(response, headers[names.REQUEST_ID])
 
     async def aclose(self) -> None:
         """Close the connections; a second time is nothing."""
         self.is_closed = True
         await self._pool.aclose()
+
+
+class _NoBody(AsyncIterator[bytes]):
+    """A body of no pieces; of no bytes, the library would send one that is empty."""
+
+    async def __anext__(self) -> bytes:
+        raise StopAsyncIteration
+
+
+_NO_BODY = _NoBody()
 
 
 class AsyncAnswering:

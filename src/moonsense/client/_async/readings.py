@@ -82,7 +82,8 @@ class AsyncReadings(AsyncBase):
             with await async_run(opened, output_file) as file:
                 await async_run(file.write, first)
                 async for part in parts:
-                    await async_run(file.write, part)
+                    if part:  # the last one often is empty
+                        await async_run(file.write, part)
                 await async_run(file.commit)
         finally:
             await parts.aclose()

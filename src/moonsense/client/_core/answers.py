@@ -45,7 +45,11 @@ class Head(NamedTuple):
         """From what was sent; ``request_id`` is the request's own, for a cloud that gives it none."""
         found: dict[str, str] = {}
         for name, value in raw:
-            key, text = name.decode("latin-1").lower(), _text(value)
+            key = name.decode("latin-1").lower()
+            try:
+                text = value.decode()
+            except UnicodeDecodeError:
+                text = value.decode("latin-1")  # the alphabet that headers once had
             found[key] = f"{found[key]}, {text}" if key in found else text
         found.setdefault(names.REQUEST_ID.lower(), request_id)
         return cls(status, found)
@@ -105,14 +109,6 @@ class Answer(NamedTuple):
         if kind.startswith("text/html"):
             raise DecodeError(f"the answer is {kind}, not a message; is this a cloud?", where=where)
         return json.parse(self.body, message_type, where=where)
-
-
-def _text(value: bytes) -> str:
-    """The text of a header, which may be UTF-8 or of the alphabet that headers once had."""
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        return value.decode("latin-1")
 
 
 def _placed(error: DecodeError, where: str) -> DecodeError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 
 from moonsense.client._core.answers import Head
 from moonsense.client._core.bodies import BodyDecoder, Gunzip
@@ -77,11 +78,10 @@ class Content:
         self._part.update(raw)
         if self._md5 is not None:
             self._md5.raw.update(raw)
-        for piece in self._body.feed(raw):
-            for content in _through(self._stages, 0, piece):
-                if self._md5 is not None:
-                    self._md5.content.update(content)
-                yield content
+        pieces = self._body.feed(raw)
+        for stage in self._stages:
+            pieces = chain.from_iterable(map(stage.feed, pieces))
+        return pieces if self._md5 is None else self._md5.passing(pieces)
 
     def close(self) -> None:
         """Raises IncompleteError or IntegrityError when the content is not whole and right."""
@@ -94,11 +94,3 @@ class Content:
             raise IncompleteError("the answer does not say where it ends", where=self._where)
         compared = [self._whole.check(), self._part.check(), self._md5 is not None and self._md5.check()]
         self.verified = any(compared)
-
-
-def _through(stages: list[Gunzip | SingleFile], index: int, data: bytes) -> Iterator[bytes]:
-    if index == len(stages):
-        yield data
-        return
-    for piece in stages[index].feed(data):
-        yield from _through(stages, index + 1, piece)

@@ -6,6 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from moonsense.errors import IntegrityError
@@ -71,6 +72,12 @@ class Md5:
         self._where = where
         self.content = hashlib.md5(usedforsecurity=False)
         self.raw = hashlib.md5(usedforsecurity=False)
+
+    def passing(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """Pieces of the content as they are, each taken on the way."""
+        for piece in pieces:
+            self.content.update(piece)
+            yield piece
 
     def check(self) -> bool:
         """Whether it could be compared. Raises IntegrityError when it differs."""

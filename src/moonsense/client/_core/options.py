@@ -75,7 +75,10 @@ class Timeout:
 
     def within(self, deadline: Deadline) -> dict[str, float | None]:
         """The steps as the HTTP library takes them, none longer than what is left."""
-        return {step: deadline.cap(getattr(self, step)) for step in ("connect", "read", "write", "pool")}
+        steps = {"connect": self.connect, "read": self.read, "write": self.write, "pool": self.pool}
+        if deadline.seconds is None:
+            return steps
+        return {step: deadline.cap(seconds) for step, seconds in steps.items()}
 
 
 @dataclass(frozen=True)

@@ -56,24 +56,24 @@ class BundleText(Reading[bytes]):
 
     def _checked(self, text: bytes) -> bytes:
         """Whole lines, each of them checked and ended, and none of them blank."""
-        found = text.split(b"\n")
-        if not found[-1]:
-            found.pop()  # what follows the last line's end
-        lines = []
-        for line in found:
-            self._line += 1
-            if not line or line.isspace():
-                continue
+        lines = text.split(b"\n")
+        if not lines[-1]:
+            lines.pop()  # what follows the last line's end
+        blank = 0
+        for number, line in enumerate(lines, start=self._line + 1):
             try:
                 document = orjson.loads(line)
             except orjson.JSONDecodeError as error:
+                if not line or line.isspace():
+                    blank += 1
+                    continue
                 raise DecodeError(
-                    f"this is no JSON: {error.msg}", line=self._line, offset=error.pos, where=self.where
+                    f"this is no JSON: {error.msg}", line=number, offset=error.pos, where=self.where
                 ) from None
             if not isinstance(document, dict):
-                raise DecodeError("this is no JSON object", line=self._line, where=self.where)
-            lines.append(line)
-        self._count.add(len(lines))
-        if len(lines) == len(found) and text.endswith(b"\n"):
+                raise DecodeError("this is no JSON object", line=number, where=self.where)
+        self._line += len(lines)
+        self._count.add(len(lines) - blank)
+        if not blank and text.endswith(b"\n"):
             return text  # as nearly always, and then without a copy
-        return b"\n".join(lines) + b"\n" if lines else b""
+        return b"".join(line + b"\n" for line in lines if line and not line.isspace())

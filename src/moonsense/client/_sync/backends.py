@@ -17,6 +17,8 @@ _PIECE = 64 * 1024
 
 def _capped(timeout: float | None, error: type[Exception]) -> float | None:
     deadline = current()
+    if deadline.seconds is None:
+        return timeout
     if deadline.passed:
         raise error("the deadline has passed")
     return deadline.cap(timeout)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from typing import Any
 
 import httpcore2
@@ -49,23 +49,30 @@ class Connections:
         sent += [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
         if content or method in _SAY_LENGTH:
             sent.append((b"Content-Length", b"%d" % len(content)))
-        response = self._pool.handle_request(
-            httpcore2.Request(
-                method,
-                httpcore2.URL(
-                    scheme=address.scheme, host=address.host, port=address.port, target=address.target
-                ),
-                headers=sent,
-                content=content,
-                extensions={"timeout": timeouts},
-            )
+        request = httpcore2.Request(
+            method,
+            httpcore2.URL(scheme=address.scheme, host=address.host, port=address.port, target=address.target),
+            content=content or _NO_BODY,
+            extensions={"timeout": timeouts},
         )
+        request.headers = sent  # as an argument, each would be made sure to be bytes
+        response = self._pool.handle_request(request)
         return Answering(response, headers[names.REQUEST_ID])
 
     def close(self) -> None:
         """Close the connections; a second time is nothing."""
         self.is_closed = True
         self._pool.close()
+
+
+class _NoBody(Iterator[bytes]):
+    """A body of no pieces; of no bytes, the library would send one that is empty."""
+
+    def __next__(self) -> bytes:
+        raise StopIteration
+
+
+_NO_BODY = _NoBody()
 
 
 class Answering:

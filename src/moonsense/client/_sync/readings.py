@@ -82,7 +82,8 @@ class Readings(Base):
             with run(opened, output_file) as file:
                 run(file.write, first)
                 for part in parts:
-                    run(file.write, part)
+                    if part:  # the last one often is empty
+                        run(file.write, part)
                 run(file.commit)
         finally:
             parts.close()
