@@ -28,6 +28,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date
 from pathlib import Path
+from types import TracebackType
 from urllib.parse import quote
 
 from moonsense.codec import json
@@ -137,17 +138,27 @@ def sweep(output: str) -> None:
     shutil.rmtree(f"{output}/{_PARTIAL}", ignore_errors=True)
 
 
-def begin(output: str, session_id: str) -> str:
-    """An empty folder to download a session into, on the same file system.
+class Partial:
+    """An empty folder to download a session into, on the same file system; removed on a failure.
 
     No two have one name: a thread that a run left behind may still have its own.
     """
-    partial = f"{output}/{_PARTIAL}/{session_id}.{next(_NUMBERS)}"
-    try:
-        os.mkdir(partial)
-    except FileNotFoundError:
-        os.makedirs(partial)
-    return partial
+
+    def __init__(self, output: str, session_id: str) -> None:
+        self._folder = f"{output}/{_PARTIAL}/{session_id}.{next(_NUMBERS)}"
+
+    def __enter__(self) -> str:
+        try:
+            os.mkdir(self._folder)
+        except FileNotFoundError:
+            os.makedirs(self._folder)
+        return self._folder
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def write_metadata(folder: str, session: Session) -> bytes:

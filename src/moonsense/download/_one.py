@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import shutil
@@ -166,7 +165,7 @@ class Downloader:
         told = Told.by(session)
         described = entry.told is not None and entry.told.sha256 != told.sha256
         if described and not self._dry_run:
-            with self._partial(entry.session_id) as partial:
+            with layout.Partial(self._output, entry.session_id) as partial:
                 content = layout.write_metadata(partial, session)
                 with self._going_on():
                     layout.replace_metadata(partial, f"{self._output}/{entry.folder}")
@@ -183,7 +182,7 @@ class Downloader:
         if self._dry_run:
             return Outcome(self._entry(session, folder, None, reason, Told.by(session)), reason)
         client, name = self._client, session.session_id
-        with self._partial(name) as partial:
+        with layout.Partial(self._output, name) as partial:
             try:
                 with open(f"{partial}/{BUNDLES}", "wb") as file:
                     tally = Tally(file)
@@ -240,12 +239,3 @@ class Downloader:
         except NotFoundError:
             return False
         return True
-
-    @contextlib.contextmanager
-    def _partial(self, session_id: str) -> Iterator[str]:
-        partial = layout.begin(self._output, session_id)
-        try:
-            yield partial
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Awaitable, Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from moonsense.client._async.pool import AsyncPool
 from moonsense.client._concurrency import async_sleep
@@ -18,6 +18,7 @@ from moonsense.client._core.answers import (
     PARTIAL,
     SUCCESS,
     Answer,
+    Head,
     error_of,
 )
 from moonsense.client._core.bodies import BodyDecoder
@@ -117,23 +118,16 @@ class AsyncTransport:
 
         await self._retry(request, once, deadline or self.deadline())
 
-    @contextlib.asynccontextmanager
-    async def stream(
-        self, request: Request, where: str, deadline: Deadline | None = None
-    ) -> AsyncGenerator[AsyncBody]:
-        """The answer to a request with its body still to be read; ``where`` names it in errors."""
-        deadline = deadline or self.deadline(streaming=True)
+    def stream(self, request: Request, where: str, deadline: Deadline | None = None) -> AsyncBody:
+        """The answer to a request, to be read piece by piece; ``where`` names it in errors."""
+        return AsyncBody(self, request, where, deadline or self.deadline(streaming=True))
+
+    async def open(self, request: Request, deadline: Deadline) -> AsyncResponse:
+        """The response to a request with its body unread, which the caller closes."""
         response = await self._retry(request, self._open, deadline)
-        body = AsyncBody(request, response, where, deadline)
         if self._note:
-            self._note(Answer(request, body.head, b""))
-        try:
-            yield body
-        except MoonsenseError as error:
-            error.request_id = error.request_id or body.head.request_id
-            raise
-        finally:
-            await body.aclose()
+            self._note(Answer(request, response.head, b""))
+        return response
 
     def pause(
         self,
@@ -249,15 +243,15 @@ def _log(request: Request, outcome: str, started: float, request_id: str) -> Non
 
 
 class AsyncBody:
-    """The body of an answer that is read piece by piece."""
+    """The body of an answer that is read piece by piece, asked for when its block is entered."""
 
-    def __init__(self, request: Request, response: AsyncResponse, where: str, deadline: Deadline) -> None:
-        self.head = response.head
+    head: Head
+
+    def __init__(self, transport: AsyncTransport, request: Request, where: str, deadline: Deadline) -> None:
+        self._transport = transport
         self._request = request
-        self._response = response
         self._where = where
         self._deadline = deadline
-        self._pieces = response.pieces()
 
     async def read(self) -> bytes:
         """The next bytes as they were sent; none at the end.
@@ -274,8 +268,18 @@ class AsyncBody:
             raise translate_body(error, self._request, self._where, self._deadline) from None
         return piece
 
-    async def aclose(self) -> None:
+    async def __aenter__(self) -> Self:
+        self._response = await self._transport.open(self._request, self._deadline)
+        self._pieces = self._response.pieces()
+        self.head = self._response.head
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Give the connection back, or close it when the body was not read to its end."""
+        if isinstance(error, MoonsenseError):
+            error.request_id = error.request_id or self.head.request_id
         await self._pieces.aclose()
         await self._response.aclose()
 

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import random
 import time
-from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from moonsense.client._concurrency import sleep
 from moonsense.client._core import redirects, telemetry
@@ -18,6 +18,7 @@ from moonsense.client._core.answers import (
     PARTIAL,
     SUCCESS,
     Answer,
+    Head,
     error_of,
 )
 from moonsense.client._core.bodies import BodyDecoder
@@ -118,21 +119,16 @@ class Transport:
 
         self._retry(request, once, deadline or self.deadline())
 
-    @contextlib.contextmanager
-    def stream(self, request: Request, where: str, deadline: Deadline | None = None) -> Generator[Body]:
-        """The answer to a request with its body still to be read; ``where`` names it in errors."""
-        deadline = deadline or self.deadline(streaming=True)
+    def stream(self, request: Request, where: str, deadline: Deadline | None = None) -> Body:
+        """The answer to a request, to be read piece by piece; ``where`` names it in errors."""
+        return Body(self, request, where, deadline or self.deadline(streaming=True))
+
+    def open(self, request: Request, deadline: Deadline) -> Response:
+        """The response to a request with its body unread, which the caller closes."""
         response = self._retry(request, self._open, deadline)
-        body = Body(request, response, where, deadline)
         if self._note:
-            self._note(Answer(request, body.head, b""))
-        try:
-            yield body
-        except MoonsenseError as error:
-            error.request_id = error.request_id or body.head.request_id
-            raise
-        finally:
-            body.close()
+            self._note(Answer(request, response.head, b""))
+        return response
 
     def pause(
         self,
@@ -248,15 +244,15 @@ def _log(request: Request, outcome: str, started: float, request_id: str) -> Non
 
 
 class Body:
-    """The body of an answer that is read piece by piece."""
+    """The body of an answer that is read piece by piece, asked for when its block is entered."""
 
-    def __init__(self, request: Request, response: Response, where: str, deadline: Deadline) -> None:
-        self.head = response.head
+    head: Head
+
+    def __init__(self, transport: Transport, request: Request, where: str, deadline: Deadline) -> None:
+        self._transport = transport
         self._request = request
-        self._response = response
         self._where = where
         self._deadline = deadline
-        self._pieces = response.pieces()
 
     def read(self) -> bytes:
         """The next bytes as they were sent; none at the end.
@@ -273,8 +269,18 @@ class Body:
             raise translate_body(error, self._request, self._where, self._deadline) from None
         return piece
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        self._response = self._transport.open(self._request, self._deadline)
+        self._pieces = self._response.pieces()
+        self.head = self._response.head
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         """Give the connection back, or close it when the body was not read to its end."""
+        if isinstance(error, MoonsenseError):
+            error.request_id = error.request_id or self.head.request_id
         self._pieces.close()
         self._response.close()
 
