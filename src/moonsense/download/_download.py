@@ -82,7 +82,7 @@ class Download:
                 so that late ones are found; and how long a session without a last
                 bundle has to be quiet until it is not asked for any more.
             dry_run: download and write nothing; the report says what would be.
-            on_progress: called in this thread after each session.
+            on_progress: called in this thread for each session, at most a tenth of a second later.
 
         Raises:
             ConfigurationError: another process downloads into the folder.

@@ -18,7 +18,8 @@ _LOOK_SECONDS = 0.1
 """How long what is done waits to be taken at most.
 
 To wake whoever takes it after each task, and to let both threads run in turn,
-took a tenth of the processor time when tasks are small.
+took a tenth of the processor time when tasks are small. When one fails, or none
+is left to begin, it is woken at once.
 """
 
 
@@ -83,5 +84,5 @@ class Workers(Generic[T, R]):
             except BaseException as error:  # noqa: BLE001 (whoever takes the result raises it)
                 self._results.append((task, None, error))
                 self._look.set()
-            if len(self._results) >= self.in_hand:
+            if self._tasks.empty():  # there may be more to hand out, or all is done
                 self._look.set()

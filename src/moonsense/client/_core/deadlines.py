@@ -20,7 +20,7 @@ class Deadline:
     @property
     def passed(self) -> bool:
         """Whether the time is up."""
-        return self.left() == 0.0
+        return self._end is not None and self._end <= time.monotonic()
 
     def cap(self, seconds: float | None) -> float | None:
         """No more than these seconds, and no more than what is left."""
