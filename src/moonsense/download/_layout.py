@@ -14,7 +14,7 @@ download. What a power loss leaves short or empty has not the length that the
 ledger knows, and is downloaded again by the next run.
 
 Folders of sessions are plain strings here, with slashes: joining and opening
-paths as objects took a tenth of a small session's time.
+paths as objects took a twelfth of a small session's processor time.
 """
 
 from __future__ import annotations

@@ -18,8 +18,8 @@ _LOOK_SECONDS = 0.1
 """How long what is done waits to be taken at most.
 
 To wake whoever takes it after each task, and to let both threads run in turn,
-took a tenth of the processor time when tasks are small. When one fails, or none
-is left to begin, it is woken at once.
+took a twentieth of the processor time when tasks are small. When one fails, or
+none is left to begin, it is woken at once.
 """
 
 
