@@ -49,7 +49,7 @@ def main() -> None:
             found += ingest.measure(FOLDER / "ingest", rounds, scale)
         if options.only in (None, "download"):
             print("downloading")
-            count, rounds = (60, 1) if options.quick else (300, 2)
+            count, rounds = (60, 1) if options.quick else (1_000, 2)
             found += download.measure(FOLDER / "download", count, rounds)
         if options.only in (None, "webhooks"):
             print("webhooks")

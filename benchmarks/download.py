@@ -118,9 +118,9 @@ def measure(folder: Path, count: int, rounds: int) -> list[Table]:
             "program in a fresh process into an empty folder; startup is counted. Processor time is that of "
             "the program with all its processes; the cloud runs beside it on the same machine. Requests are "
             f"those that the cloud counted, connections those that a proxy saw. Best of {rounds} rounds. "
-            "Of this client's processor time about a quarter is the connections of the HTTP library (one "
-            "request a session), a fifth the start of Python and its imports, a tenth the check that each "
-            "line is JSON, and a thirtieth the ledger (by `py-spy`).",
+            "Of this client's processor time about a quarter is the HTTP library (one request a session), "
+            "a sixth files and folders, a seventh the start of Python and its imports, a tenth the check "
+            "that each line is JSON (by `py-spy`).",
             headings=("client", "over", "at a time", "seconds", "CPU seconds", "requests", "connections"),
             rows=rows,
         )
