@@ -37,7 +37,7 @@ def main() -> None:
     try:
         if options.only in (None, "reading"):
             print("reading")
-            length, rounds = (100, 1) if options.quick else (1_000, 3)
+            length, rounds = (100, 1) if options.quick else (1_000, 5)
             found += reading.measure(FOLDER / "reading", material.to_read(), length, rounds)
         if options.only in (None, "calls"):
             print("other calls")
@@ -49,7 +49,7 @@ def main() -> None:
             found += ingest.measure(FOLDER / "ingest", rounds, scale)
         if options.only in (None, "download"):
             print("downloading")
-            count, rounds = (60, 1) if options.quick else (1_000, 2)
+            count, rounds = (60, 1) if options.quick else (1_000, 3)
             found += download.measure(FOLDER / "download", count, rounds)
         if options.only in (None, "webhooks"):
             print("webhooks")

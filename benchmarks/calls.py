@@ -173,8 +173,8 @@ def _table(
         f"durable. Each call of each client is in a fresh process: the best of {rounds} rounds after a small "
         "call to warm up, and the peak of memory in the first round above what the process had before. "
         "*Times* is against the faster of the published clients. Of the time of the list over protobuf this "
-        "client is busy for a sixth; the rest is the cloud's, which takes some 70 us for a session, and that "
-        "is the same for all clients.",
+        "client is busy for a seventh; the rest is the cloud's, which takes some 30 us for a session, and "
+        "that is the same for all clients.",
         headings=("call and client", "time", "times", "memory"),
         rows=rows,
     )

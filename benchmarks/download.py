@@ -95,6 +95,7 @@ def measure(folder: Path, count: int, rounds: int) -> list[Table]:
     programs = [
         Program(name, python, parallel)
         for name, python, parallel in (
+            ("this client", Path(sys.executable), 1),
             ("this client", Path(sys.executable), PARALLEL),
             ("published 0.13.1", PEER, PARALLEL),
             ("published 0.13.1", PEER, 4 * PARALLEL),
@@ -119,8 +120,9 @@ def measure(folder: Path, count: int, rounds: int) -> list[Table]:
             "the program with all its processes; the cloud runs beside it on the same machine. Requests are "
             f"those that the cloud counted, connections those that a proxy saw. Best of {rounds} rounds. "
             "Of this client's processor time about a quarter is the HTTP library (one request a session), "
-            "a sixth files and folders, a seventh the start of Python and its imports, a tenth the check "
-            "that each line is JSON (by `py-spy`).",
+            "a sixth files and folders, an eighth the start of Python and its imports, a tenth the check "
+            "that each line is JSON (by `py-spy`); several threads cost it a tenth more than one, for they "
+            "take turns on the interpreter's lock.",
             headings=("client", "over", "at a time", "seconds", "CPU seconds", "requests", "connections"),
             rows=rows,
         )
