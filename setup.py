@@ -15,7 +15,7 @@ setup(
             ["src/moonsense/codec/arrow/_scan.cpp"],
             depends=["src/moonsense/codec/arrow/_scan.hpp"],
             language="c++",
-            extra_compile_args=["/std:c++17" if sys.platform == "win32" else "-std=c++17"],
+            extra_compile_args=["/std:c++17"] if sys.platform == "win32" else ["-std=c++17", "-g0"],
             py_limited_api=True,
             optional=True,
         )

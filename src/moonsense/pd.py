@@ -29,9 +29,13 @@ def read_accelerometer(session_file: str | os.PathLike[str]) -> pd.DataFrame:
         FileNotFoundError: there is no such file.
         DataError: a line is no bundle, or cut off.
     """
-    columns = ["at", "x", "y", "z"]
-    table = frames.read(session_file, "accelerometer", columns=columns).to_pandas()
+    import numpy as np  # noqa: PLC0415 (the package loads without its extra)
+    import pandas as pd  # noqa: PLC0415
+
+    table = frames.read(session_file, "accelerometer", columns=["at", "x", "y", "z"]).arrow
+    at = table["at"].to_numpy().astype("datetime64[us]")
     # Nanoseconds end in 2262: what is later is as good as nowhere.
-    at = table["at"].dt.tz_localize(None)
-    table["at"] = at.where(at.dt.year < 2262).astype("datetime64[ns]")
-    return table.set_index("at").sort_index(kind="stable")
+    at[at >= np.datetime64("2262", "us")] = np.datetime64("NaT")
+    order = np.argsort(at, kind="stable")  # what is nowhere is last
+    index = pd.DatetimeIndex(at[order].astype("datetime64[ns]"), name="at")
+    return pd.DataFrame({axis: table[axis].to_numpy()[order] for axis in "xyz"}, index)

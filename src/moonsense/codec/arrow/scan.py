@@ -1,4 +1,4 @@
-"""Lines of NDJSON, as the service and this package write them, to columns at once: by ``_scan.cpp``.
+"""Lines of NDJSON, as the service and this package write them, to columns at once: by ``_scan.hpp``.
 
 It is built where the package is installed, or comes with it. Where there was no
 compiler it is missing, and everything is read as it is here, only slower.
