@@ -22,7 +22,7 @@ from moonsense.models.bundle_v2_pb2 import Bundle, Clock, SealedBundle
 from moonsense.simulator import checkout_bot, checkout_person, walking_phone
 
 if not can_scan and not can_compile():
-    pytest.skip("there was no compiler, or no header of Python", allow_module_level=True)
+    pytest.skip("there was no compiler, or not what it needs", allow_module_level=True)
 
 SENSORS = {sensor.field: sensor for sensor in map(sensor_of, names()) if sensor.field in LISTS}
 NUMBERS = {field: sensor for field, sensor in SENSORS.items() if has_only_numbers(sensor.plan)}
