@@ -73,6 +73,7 @@ bench: .venv/.tools
 clean:
 	rm -rf .venv .venv-models .venv-peers .bench build dist
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf src/moonsense.egg-info src/moonsense/codec/arrow/_scan*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What a user has: the package with every extra.

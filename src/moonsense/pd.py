@@ -29,7 +29,7 @@ def read_accelerometer(session_file: str | os.PathLike[str]) -> pd.DataFrame:
         FileNotFoundError: there is no such file.
         DataError: a line is no bundle, or cut off.
     """
-    import numpy as np  # noqa: PLC0415 (the package loads without its extra)
+    import numpy as np  # noqa: PLC0415 (frames says first what is missing)
     import pandas as pd  # noqa: PLC0415
 
     table = frames.read(session_file, "accelerometer", columns=["at", "x", "y", "z"]).arrow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,7 @@ import pyarrow as pa
 from moonsense.codec import json
 from moonsense.codec.arrow.envelope import Envelope
 from moonsense.codec.arrow.outline import Lists, outline
-from moonsense.codec.arrow.scan import Scanner, can_scan, has_only_numbers
+from moonsense.codec.arrow.scan import Columns, Scanner, can_scan, has_only_numbers
 from moonsense.codec.arrow.text import TextReader
 from moonsense.codec.ndjson import NdjsonParser
 from moonsense.errors import DecodeError
@@ -85,18 +85,7 @@ class Reading:
         except DecodeError:
             return None
         bundles = Bundles(scan.envelopes, scan.sessions, scan.ids, sealed)
-        batches: Batches = {}
-        for selection in self._selections:
-            field = selection.sensor.field
-            if field in scan.columns:
-                counts, columns = scan.columns[field]
-                batch = rows(selection, bundles, parents(counts), columns)
-            else:
-                batch = self._rows(selection, bundles, scan.texts.get(field, []))
-            if batch is None:
-                return None
-            batches[selection.sensor.name] = batch
-        return batches
+        return self._together(bundles, scan.texts, scan.columns)
 
     def _outlined(self, texts: list[Text]) -> Batches | None:
         """The same line by line: several times as slow, and for more ways of writing."""
@@ -123,15 +112,8 @@ class Reading:
                 lists.append(found)
                 if one is not None and self._in_messages:
                     sealed.append(one)
-        bundles = Bundles.by(envelopes, sealed)
-        batches: Batches = {}
-        for selection in self._selections:
-            field = selection.sensor.field.encode()
-            batch = self._rows(selection, bundles, [found.get(field, b"") for found in lists])
-            if batch is None:
-                return None
-            batches[selection.sensor.name] = batch
-        return batches
+        items = {field: [found.get(field.encode(), b"") for found in lists] for field in self._able}
+        return self._together(Bundles.by(envelopes, sealed), items, {})
 
     def _without_items(self, rest: bytes) -> SealedBundle | None:
         """What is left of a line; None when it is no bundle, or is written otherwise and has items still."""
@@ -141,13 +123,31 @@ class Reading:
             return None
         return None if any(getattr(one.bundle, field) for field in self._able) else one
 
-    def _rows(self, selection: Selection, bundles: Bundles, texts: Sequence[bytes]) -> pa.RecordBatch | None:
-        """The rows of a sensor; ``texts`` are its items in each bundle, unless they are in the messages."""
-        field = selection.sensor.field
-        if field not in self._able:
-            return from_messages(selection, bundles)
+    def _together(
+        self, bundles: Bundles, texts: Mapping[str, Sequence[bytes]], columns: Mapping[str, Columns]
+    ) -> Batches | None:
+        """The rows of all sensors: out of columns, of texts that are still to be read, or of messages."""
+        batches: Batches = {}
+        for selection in self._selections:
+            field = selection.sensor.field
+            if field in columns:
+                counts, values = columns[field]
+                batch: pa.RecordBatch | None = rows(selection, bundles, parents(counts), values)
+            elif field in texts:
+                batch = self._of_texts(selection, bundles, texts[field])
+            else:
+                batch = from_messages(selection, bundles)
+            if batch is None:
+                return None
+            batches[selection.sensor.name] = batch
+        return batches
+
+    def _of_texts(
+        self, selection: Selection, bundles: Bundles, texts: Sequence[bytes]
+    ) -> pa.RecordBatch | None:
+        """The rows of a sensor, by the text of its items in each bundle."""
         having = [number for number, text in enumerate(texts) if text]
-        read = self._readers[field].read([texts[number] for number in having])
+        read = self._readers[selection.sensor.field].read([texts[number] for number in having])
         if read is None:
             return None
         lengths, columns = read

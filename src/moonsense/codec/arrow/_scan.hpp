@@ -98,6 +98,11 @@ inline bool is_word(char c) {
     return is_digit(c) || c == '-' || c == '_' || static_cast<unsigned char>((c | 0x20) - 'a') < 26;
 }
 
+inline const char *behind_blanks(const char *at, const char *end) {
+    while (at < end && (*at == ' ' || *at == '\r' || *at == '\t')) ++at;
+    return at;
+}
+
 class Line {
   public:
     // Behind `end` there is a newline or the zero that ends every bytes object,
@@ -121,8 +126,7 @@ class Line {
         auto session = word();
         if (comes(",\"server_time_millis\":\"")) integer<std::int64_t>(), need("\"");
         need("}");
-        while (at_ < end_ && (*at_ == ' ' || *at_ == '\r' || *at_ == '\t')) ++at_;
-        if (at_ != end_) throw Odd();
+        if (behind_blanks(at_, end_) != end_) throw Odd();
         result_.envelopes.insert(result_.envelopes.end(), {index_, wall_, timer_, realtime_});
         result_.sessions.push_back(code(session.empty() ? source_ : session));
         if (wanted_.rests) result_.rests.push_back(rest_.append(kept_, end_));
@@ -336,7 +340,7 @@ inline void read_lines(string_view text, string_view source, Wanted &wanted, Res
     while (at < end) {
         auto newline = static_cast<const char *>(std::memchr(at, '\n', end - at));
         const char *stop = newline == nullptr ? end : newline;
-        while (at < stop && (*at == ' ' || *at == '\r' || *at == '\t')) ++at;
+        at = behind_blanks(at, stop);
         if (at < stop) Line(at, stop, source, wanted, result).read();
         at = stop + 1;
     }

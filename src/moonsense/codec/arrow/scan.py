@@ -31,17 +31,24 @@ if TYPE_CHECKING:
     _Field = tuple[str, str, bool]
     _List = tuple[str, int, bool, tuple[_Field, ...]]
 
-__all__ = ["Scan", "Scanner", "can_scan", "has_only_numbers"]
+__all__ = ["Columns", "Scan", "Scanner", "can_scan", "has_only_numbers"]
 
 can_scan = _scan is not None
 """Whether the compiled part is there."""
 
 _KINDS = {
-    Kind.WIDE_INT: ("wide_int", pa.int64()),
-    Kind.INT: ("int", pa.int32()),
-    Kind.FLOAT: ("float", pa.float32()),
-    Kind.DOUBLE: ("double", pa.float64()),
+    Kind.WIDE_INT: "wide_int",
+    Kind.INT: "int",
+    Kind.FLOAT: "float",
+    Kind.DOUBLE: "double",
 }
+"""What ``_scan`` calls them."""
+
+_TYPES = {"wide_int": pa.int64(), "int": pa.int32(), "float": pa.float32(), "double": pa.float64()}
+
+
+Columns = tuple["NDArray[np.int64]", dict[str, pa.Array]]
+"""Of a list: how many items each line has, and the columns of all items by name."""
 
 
 class _Use(enum.IntEnum):
@@ -80,7 +87,7 @@ class Scan:
         envelopes: index, wall clock, timer and realtime timer of each line, int64, (lines, 4).
         sessions: the number of each line's session, int32.
         ids: of the sessions that are numbered.
-        columns: of a list's items, how many each line has, and the columns by name.
+        columns: of the items of lists.
         texts: of a list, the items of each line as they stand there, with commas between them.
         rests: the lines without the items of any list that is not kept; none unless they were wanted.
     """
@@ -88,7 +95,7 @@ class Scan:
     envelopes: NDArray[np.int64]
     sessions: NDArray[np.int32]
     ids: list[str]
-    columns: Mapping[str, tuple[NDArray[np.int64], dict[str, pa.Array]]]
+    columns: Mapping[str, Columns]
     texts: Mapping[str, list[bytes]]
     rests: list[bytes]
 
@@ -119,12 +126,12 @@ class Scanner:
         if found is None:
             return None
         envelopes, sessions, ids, lists, rests = found
-        columns: dict[str, tuple[NDArray[np.int64], dict[str, pa.Array]]] = {}
+        columns: dict[str, Columns] = {}
         as_text: dict[str, list[bytes]] = {}
-        for (name, use, *_), result in zip(self._lists, lists, strict=True):
+        for (name, use, _, fields), result in zip(self._lists, lists, strict=True):
             if use == _Use.COLUMNS:
                 counts, values = cast("tuple[bytes, list[bytes]]", result)
-                columns[name] = np.frombuffer(counts, np.int64), self._arrays(name, values)
+                columns[name] = np.frombuffer(counts, np.int64), _arrays(fields, values)
             elif use == _Use.TEXT:
                 as_text[name] = cast("list[bytes]", result)
         return Scan(
@@ -135,17 +142,6 @@ class Scanner:
             as_text,
             rests,
         )
-
-    def _arrays(self, name: str, values: list[bytes]) -> dict[str, pa.Array]:
-        plan, columns = self.columns[name]
-        found = {}
-        wanted = {column.name for column in columns}
-        for field, data in zip(plan.fields, values, strict=True):
-            if field.name in wanted:
-                type_ = _KINDS[field.kind][1]
-                count = len(data) * 8 // type_.bit_width
-                found[field.name] = pa.Array.from_buffers(type_, count, [None, pa.py_buffer(data)])
-        return found
 
     @cached_property
     def _lists(self) -> tuple[_List, ...]:
@@ -165,4 +161,15 @@ class Scanner:
             return ()
         plan, columns = self.columns[name]
         wanted = {column.name for column in columns}
-        return tuple((field.name, _KINDS[field.kind][0], field.name in wanted) for field in plan.fields)
+        return tuple((field.name, _KINDS[field.kind], field.name in wanted) for field in plan.fields)
+
+
+def _arrays(fields: tuple[_Field, ...], values: list[bytes]) -> dict[str, pa.Array]:
+    """The columns of those fields that are wanted, where their numbers lie."""
+    found = {}
+    for (name, kind, wanted), data in zip(fields, values, strict=True):
+        if wanted:
+            type_ = _TYPES[kind]
+            count = len(data) * 8 // type_.bit_width
+            found[name] = pa.Array.from_buffers(type_, count, [None, pa.py_buffer(data)])
+    return found
