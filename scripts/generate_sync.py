@@ -44,7 +44,7 @@ WORDS = [
         (r"\banext\b", "next"),
         (r"\ba(send|throw)\b", r"\1"),
         (r"\baiter_raw\b", "iter_raw"),
-        (r"\bhandle_async_request\b", "handle_request"),
+        (r"\bAnyIOBackend\b", "SyncBackend"),
         (r"\b__a(enter|exit|iter|next)__\b", r"__\1__"),
         (r"\bStopAsyncIteration\b", "StopIteration"),
     )

@@ -84,12 +84,14 @@ class WireServer:
     """Answers by a function, by a list in order (the last one again and again), or always the same.
 
     Attributes:
+        reads_bodies: of requests; else it answers when it has their heads.
         requests: what arrived so far.
         connections: how many were made.
         root_domain: where it listens.
     """
 
     answer: Answer
+    reads_bodies: bool = True
     requests: list[Received] = field(default_factory=list)
     connections: int = 0
     root_domain: str = ""
@@ -145,7 +147,7 @@ class WireServer:
             self._open.add(connection)
         try:
             with connection.makefile("rb") as stream:
-                while (received := _read(stream)) is not None:
+                while (received := _read(stream, with_body=self.reads_bodies)) is not None:
                     self.requests.append(received)
                     answer = self._choose(received)
                     self._send(connection, answer)
@@ -180,7 +182,7 @@ class WireServer:
             return self._script.pop(0) if len(self._script) > 1 else self._script[0]
 
 
-def _read(stream: Any) -> Received | None:
+def _read(stream: Any, *, with_body: bool) -> Received | None:
     line = stream.readline().decode()
     if not line:
         return None
@@ -189,7 +191,8 @@ def _read(stream: Any) -> Received | None:
     while (line := stream.readline().decode().strip()) != "":
         name, _, value = line.partition(":")
         headers[name.lower()] = value.strip()
-    return Received(method, target, headers, stream.read(int(headers.get("content-length", 0))))
+    length = int(headers.get("content-length", 0)) if with_body else 0
+    return Received(method, target, headers, stream.read(length))
 
 
 def connect(client_class: Any, server: WireServer, **options: Any) -> Any:

@@ -58,6 +58,85 @@ def close_when_dropped(owner: object, sender: Sender) -> None:
     weakref.finalize(owner, sender.close)
 
 
+class AsyncSlots:
+    """So many at a time; the others wait."""
+
+    def __init__(self, count: int) -> None:
+        import asyncio  # noqa: PLC0415
+
+        self._free = asyncio.Semaphore(count)
+
+    async def take(self, seconds: float | None) -> bool:
+        """Wait for a slot, and say whether there was one in the time."""
+        import asyncio  # noqa: PLC0415
+
+        if not self._free.locked():
+            return await self._free.acquire()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._free.acquire()
+        except TimeoutError:
+            return False
+
+    def give(self) -> None:
+        """Leave it to the next."""
+        self._free.release()
+
+
+class Slots:
+    """So many at a time; the others wait."""
+
+    def __init__(self, count: int) -> None:
+        self._free = threading.Semaphore(count)
+
+    def take(self, seconds: float | None) -> bool:
+        """Wait for a slot, and say whether there was one in the time."""
+        return self._free.acquire(timeout=seconds)
+
+    def give(self) -> None:
+        """Leave it to the next."""
+        self._free.release()
+
+
+class AsyncHome:
+    """The event loop that a connection was made in, which is the only one that can use it."""
+
+    def __init__(self) -> None:
+        import asyncio  # noqa: PLC0415
+
+        self._asyncio = asyncio
+        self._loop = asyncio.get_running_loop()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it runs this code."""
+        return self._asyncio.get_running_loop() is self._loop
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing will run in it any more."""
+        return self._loop.is_closed()
+
+
+class Home:
+    """A thread may use what another has made."""
+
+    is_here = True
+    is_gone = False
+
+
+def async_shielded() -> AbstractContextManager[object]:
+    """Within it, nothing is cancelled."""
+    import anyio  # noqa: PLC0415 (the HTTP library's own)
+
+    return anyio.CancelScope(shield=True)
+
+
+def shielded() -> AbstractContextManager[object]:
+    """Nothing: a thread is not cancelled."""
+    return nullcontext()
+
+
 @contextmanager
 def async_blocking(client: Any) -> Iterator[Any]:
     """An AsyncClient for threads beside its event loop; it does nothing more once this is left."""

@@ -25,6 +25,11 @@ def _capped(timeout: float | None, error: type[Exception]) -> float | None:
     return deadline.cap(timeout)
 
 
+def new_backend() -> DeadlineBackend:
+    """The network for connections of our own."""
+    return DeadlineBackend(httpcore2.AnyIOBackend())
+
+
 def hold_to_deadline(pool: Any) -> None:
     """Let every step of a pool's connections end by the deadline of its call.
 

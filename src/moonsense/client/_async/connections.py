@@ -1,94 +1,152 @@
-"""Requests given straight to the connections of the HTTP library, past its client."""
+"""The connections that requests are sent over, kept for the next ones."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+import threading
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 import httpcore2
 
-from moonsense.client._async.backends import hold_to_deadline
-from moonsense.client._core.addresses import Address, plain_address
+from moonsense.client._async.backends import new_backend
+from moonsense.client._async.connection import AsyncConnection
+from moonsense.client._concurrency import AsyncSlots
+from moonsense.client._core.addresses import PORTS, Address, Origin, plain_address
 from moonsense.client._core.answers import Head
-from moonsense.client._core.options import KEEP_SECONDS, Network
+from moonsense.client._core.http1 import request_head
+from moonsense.client._core.options import Network
 from moonsense.client._tls import tls_context
 from moonsense.contract import headers as names
-
-_SAY_LENGTH = frozenset({"POST", "PUT", "PATCH"})
-"""Methods by which a body is expected, so that its length is told also when there is none (RFC 9110, 8.6)."""
 
 
 class AsyncConnections:
     """The cheapest way to send a request, for clients without proxy, hooks or a transport of their own.
 
-    What the library's client does beyond it, such as redirects, cookies and
-    decoding, is done elsewhere here or not at all, and took as long again.
+    Of the HTTP library there are only the network below and the exceptions: its
+    own connections and their pool take three times as long for a request.
     """
 
     def __init__(self, network: Network) -> None:
         self.is_closed = False
         self._network = network
         # Reading the system's authorities takes a while, and plain HTTP needs none.
-        self._pool = httpcore2.AsyncConnectionPool(
-            ssl_context=tls_context(network) if network.has_own_tls else None,
-            max_connections=network.max_connections,
-            max_keepalive_connections=network.max_connections,
-            keepalive_expiry=KEEP_SECONDS,
-        )
-        hold_to_deadline(self._pool)
+        self._context = tls_context(network) if network.has_own_tls else None
+        self._backend = new_backend()
+        self._slots = AsyncSlots(network.max_connections)
+        # Never held while something is waited for, so it is one for asyncio too.
+        self._lock = threading.Lock()
+        self._busy = 0
+        self._open: set[AsyncConnection] = set()
+        self._resting: list[AsyncConnection] = []  # the one that rests longest first
 
     async def send(
         self, method: str, url: str, headers: Mapping[str, str], content: bytes, timeouts: Mapping[str, Any]
     ) -> AsyncAnswering:
         """Send a request, and give its answer when the head of it is there."""
         address = plain_address(url) or _normalized(url)
-        if address.scheme == b"https" and self._pool._ssl_context is None:  # noqa: SLF001
-            self._pool._ssl_context = tls_context(self._network)  # noqa: SLF001
-        sent = [(b"Host", address.authority)]
-        sent += [(name.encode("ascii"), value.encode("ascii")) for name, value in headers.items()]
-        if content or method in _SAY_LENGTH:
-            sent.append((b"Content-Length", b"%d" % len(content)))
-        request = httpcore2.Request(
-            method,
-            httpcore2.URL(scheme=address.scheme, host=address.host, port=address.port, target=address.target),
-            content=content or _NO_BODY,
-            extensions={"timeout": timeouts},
-        )
-        request.headers = sent  # as an argument, each would be made sure to be bytes
-        response = await self._pool.handle_async_request(request)
-        return AsyncAnswering(response, headers[names.REQUEST_ID])
+        head = request_head(method, address.target, address.authority, headers, len(content))
+        if not await self._slots.take(timeouts["pool"]):
+            raise httpcore2.PoolTimeout
+        connection, ended = self._choose(address.origin)
+        try:
+            for other in ended:
+                await other.aclose()
+            if connection is None:
+                connection = await self._connect(address.origin, timeouts)
+            status, raw = await connection.ask(head, content, timeouts)
+        except BaseException:
+            await self._end(connection)
+            raise
+        return AsyncAnswering(self, connection, Head.of(status, raw, headers[names.REQUEST_ID]), timeouts)
+
+    async def give_back(self, connection: AsyncConnection) -> None:
+        """Keep a connection for the next request, or end it when its response was not read to the end."""
+        if connection.rest():
+            with self._lock:
+                kept = connection in self._open
+                if kept:
+                    self._resting.append(connection)
+                    self._busy -= 1
+            if kept:
+                self._slots.give()
+                return
+        await self._end(connection)
 
     async def aclose(self) -> None:
         """Close the connections; a second time is nothing."""
-        self.is_closed = True
-        await self._pool.aclose()
+        with self._lock:
+            self.is_closed = True
+            ended = list(self._open)
+            self._open.clear()
+            self._resting.clear()
+        for connection in ended:
+            await connection.aclose()
 
+    def _choose(self, origin: Origin) -> tuple[AsyncConnection | None, list[AsyncConnection]]:
+        """A connection for a request, if there is one, and those to close."""
+        found = None
+        with self._lock:
+            ended = [connection for connection in self._resting if connection.is_over]
+            self._resting = [connection for connection in self._resting if connection not in ended]
+            # The one that rested least has the best chance to be there still.
+            for connection in reversed(self._resting.copy()):
+                if connection.serves(origin):
+                    self._resting.remove(connection)
+                    if not connection.was_ended:
+                        found = connection
+                        break
+                    ended.append(connection)
+            self._busy += 1
+            if found is None and self._busy + len(self._resting) > self._network.max_connections:
+                ended.append(self._resting.pop(0))
+            self._open.difference_update(ended)
+        return found, ended
 
-class _NoBody(AsyncIterator[bytes]):
-    """A body of no pieces; of no bytes, the library would send one that is empty."""
+    async def _connect(self, origin: Origin, timeouts: Mapping[str, Any]) -> AsyncConnection:
+        context = None
+        if origin.scheme == "https":
+            context = self._context = self._context or tls_context(self._network)
+        connection = await AsyncConnection.connect(origin, self._backend, context, timeouts["connect"])
+        with self._lock:
+            self._open.add(connection)
+        return connection
 
-    async def __anext__(self) -> bytes:
-        raise StopAsyncIteration
-
-
-_NO_BODY = _NoBody()
+    async def _end(self, connection: AsyncConnection | None) -> None:
+        with self._lock:
+            self._busy -= 1
+            self._open.discard(connection)
+        try:
+            if connection is not None:
+                await connection.aclose()
+        finally:
+            self._slots.give()
 
 
 class AsyncAnswering:
     """An answer whose body is still to be read."""
 
-    def __init__(self, response: httpcore2.Response, request_id: str) -> None:
-        self.head = Head.of(response.status, response.headers, request_id)
-        self._stream: Any = response.stream
+    def __init__(
+        self,
+        connections: AsyncConnections,
+        connection: AsyncConnection,
+        head: Head,
+        timeouts: Mapping[str, Any],
+    ) -> None:
+        self.head = head
+        self._connections = connections
+        self._connection: AsyncConnection | None = connection
+        self._timeouts = timeouts
 
-    async def pieces(self) -> AsyncGenerator[bytes]:
+    def pieces(self) -> AsyncGenerator[bytes]:
         """The body as it is sent."""
-        async for piece in self._stream:
-            yield piece
+        assert self._connection is not None
+        return self._connection.body(self._timeouts["read"])
 
     async def aclose(self) -> None:
         """Give the connection back, or close it when the body was not read to its end."""
-        await self._stream.aclose()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await self._connections.give_back(connection)
 
 
 def _normalized(url: str) -> Address:
@@ -96,4 +154,7 @@ def _normalized(url: str) -> Address:
     import httpx2  # noqa: PLC0415 (a while to load, and few addresses are such)
 
     parsed = httpx2.URL(url)
-    return Address(parsed.raw_scheme, parsed.raw_host, parsed.port, parsed.raw_path, parsed.netloc)
+    if parsed.scheme not in PORTS or not parsed.raw_host:
+        raise httpcore2.UnsupportedProtocol("an address begins with http:// or https:// and a host")
+    origin = Origin(parsed.scheme, parsed.raw_host.decode("ascii"), parsed.port or PORTS[parsed.scheme])
+    return Address(origin, parsed.raw_path.decode("ascii"), parsed.netloc.decode("ascii"))

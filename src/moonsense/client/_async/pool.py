@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     AsyncSender = AsyncConnections | AsyncLibrary
     AsyncResponse = AsyncAnswering | AsyncLibraryAnswering
+
+_HAS_PARSER = importlib.util.find_spec("httptools") is not None
+"""Whether there is the parser of our own connections, which is made for CPython."""
 
 _SYSTEM_HAS_PROXIES = sys.platform.startswith(("darwin", "win32"))
 
@@ -50,7 +54,7 @@ class AsyncPool:
     def _new(self) -> AsyncSender:
         sender: AsyncSender
         # Loading the library's client takes as long as a dozen requests: only where it is needed.
-        if self._network.needs_library or _proxies_are_set():
+        if self._network.needs_library or _proxies_are_set() or not _HAS_PARSER:
             from moonsense.client._async.library import AsyncLibrary  # noqa: PLC0415
 
             sender = AsyncLibrary(self._network)

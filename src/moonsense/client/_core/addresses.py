@@ -1,4 +1,4 @@
-"""Addresses in the four parts that a request is sent by."""
+"""Addresses in the parts that a request is sent by."""
 
 from __future__ import annotations
 
@@ -11,20 +11,24 @@ _PLAIN = re.compile(
 )
 """What is sent letter by letter: nothing to quote, no dots to resolve, no host in other letters."""
 
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443}
+"""The ports of the schemes that there are."""
+
+
+class Origin(NamedTuple):
+    """Whom a connection is to."""
+
+    scheme: str
+    host: str
+    port: int
 
 
 class Address(NamedTuple):
-    """Where a request goes, and what it asks for there.
+    """Where a request goes, and what it asks for there; ``authority`` is what the header ``Host`` has."""
 
-    ``port`` is None where the scheme says it; ``authority`` is what the header ``Host`` has.
-    """
-
-    scheme: bytes
-    host: bytes
-    port: int | None
-    target: bytes
-    authority: bytes
+    origin: Origin
+    target: str
+    authority: str
 
 
 def plain_address(url: str) -> Address | None:
@@ -34,8 +38,8 @@ def plain_address(url: str) -> Address | None:
         return None
     scheme, host, port, target = found.groups()
     if port is None:
-        return Address(scheme.encode(), host.encode(), None, target.encode(), host.encode())
+        return Address(Origin(scheme, host, PORTS[scheme]), target, host)
     number = int(port)
-    if number == _PORTS[scheme] or number > 0xFFFF:
+    if number == PORTS[scheme] or number > 0xFFFF:
         return None
-    return Address(scheme.encode(), host.encode(), number, target.encode(), f"{host}:{port}".encode())
+    return Address(Origin(scheme, host, number), target, f"{host}:{port}")

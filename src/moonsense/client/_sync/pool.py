@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
     Sender = Connections | Library
     Response = Answering | LibraryAnswering
+
+_HAS_PARSER = importlib.util.find_spec("httptools") is not None
+"""Whether there is the parser of our own connections, which is made for CPython."""
 
 _SYSTEM_HAS_PROXIES = sys.platform.startswith(("darwin", "win32"))
 
@@ -51,7 +55,7 @@ class Pool:
     def _new(self) -> Sender:
         sender: Sender
         # Loading the library's client takes as long as a dozen requests: only where it is needed.
-        if self._network.needs_library or _proxies_are_set():
+        if self._network.needs_library or _proxies_are_set() or not _HAS_PARSER:
             from moonsense.client._sync.library import Library  # noqa: PLC0415
 
             sender = Library(self._network)
