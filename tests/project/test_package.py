@@ -60,9 +60,9 @@ def contents(wheel: zipfile.ZipFile) -> set[str]:
     return {name for name in wheel.namelist() if ".dist-info/" not in name}
 
 
-def test_the_core_has_five_dependencies(project: dict) -> None:
+def test_the_core_has_six_dependencies(project: dict) -> None:
     names = [re.match(r"[\w-]+", requirement)[0] for requirement in project["dependencies"]]
-    assert names == ["httpx2", "orjson", "protobuf", "rich", "typer"]
+    assert names == ["httptools", "httpx2", "orjson", "protobuf", "rich", "typer"]
 
 
 def test_all_is_every_other_extra(project: dict) -> None:
