@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_accelerometer"]
 
+_AXES = ["x", "y", "z"]
+
 
 def read_accelerometer(session_file: str | os.PathLike[str]) -> pd.DataFrame:
     """Read accelerometer data from a session file.
@@ -38,4 +40,8 @@ def read_accelerometer(session_file: str | os.PathLike[str]) -> pd.DataFrame:
     at[at >= np.datetime64("2262", "us")] = np.datetime64("NaT")
     order = np.argsort(at, kind="stable")  # what is nowhere is last
     index = pd.DatetimeIndex(at[order].astype("datetime64[ns]"), name="at")
-    return pd.DataFrame({axis: table[axis].to_numpy()[order] for axis in "xyz"}, index)
+    # In one array, as pandas holds them: for several, memory takes longer than the readings.
+    readings = np.empty((len(_AXES), len(order)))
+    for axis, row in zip(_AXES, readings, strict=True):
+        np.take(table[axis].to_numpy(), order, out=row, mode="clip")  # else it would be by way of a copy
+    return pd.DataFrame(readings.T, index, _AXES, copy=False)

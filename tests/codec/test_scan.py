@@ -195,6 +195,32 @@ def test_a_line_that_is_cut_off_does_not_go_on_in_the_next(place: int) -> None:
     assert SCANNER.scan([(GOOD[:place], ""), (GOOD[place:], "")]) is None or place == 0
 
 
+@pytest.mark.parametrize("behind", [b"123", b"\n", b'","x":5}', b"\0"])
+def test_what_lies_behind_a_text_is_not_read(behind: bytes) -> None:
+    for place in range(len(GOOD)):
+        cut = memoryview(GOOD[:place] + behind)[:place]
+        assert (SCANNER.scan([(cut, "")]) is not None) == (not place or GOOD[:place].endswith(b'"9"}'))
+
+
+@pytest.mark.parametrize("digits", range(1, 30))
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_numbers_of_any_length(digits: int, sign: str) -> None:
+    whole = "1234567890123456789012345678901"[:digits]
+    for number in (
+        whole,
+        f"{whole}.5",
+        f"0.{whole}",
+        f"7.{'0' * digits}",
+        f"{whole}.{whole}",
+        f"0.{whole}e3",
+    ):
+        assert check(GOOD.replace(b"0.5", (sign + number).encode()))
+    fits = -(2**63) <= int(sign + whole) < 2**63
+    assert check(GOOD.replace(b'"15"', f'"{sign}{whole}"'.encode())) == fits
+    fits = -(2**31) <= int(sign + whole) < 2**31
+    assert check(GOOD.replace(b'"index":7', f'"index":{sign}{whole}'.encode())) == fits
+
+
 @pytest.mark.parametrize(
     ("old", "new"),
     [

@@ -20,7 +20,7 @@ from moonsense import frames
 from moonsense.client import AsyncClient, Client
 from moonsense.codec.json import write, write_line
 from moonsense.errors import DecodeError, IncompleteError, IntegrityError, NotFoundError
-from moonsense.frames import _reading
+from moonsense.frames import _lines, _reading
 from moonsense.models import Bundle, SealedBundle, Session
 
 START = 1_700_000_000_000
@@ -251,9 +251,7 @@ class TestOrder:
         assert {name: batch.num_rows for name, batch in group.items()} == {"accelerometer": 3, "click": 0}
 
     def test_a_stream_holds_one_piece(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        from moonsense.frames import _sources
-
-        monkeypatch.setattr(_sources, "PIECE_BYTES", 2_000)
+        monkeypatch.setattr(_lines, "BUFFER_BYTES", 2_000)
         monkeypatch.setattr(_reading, "GROUP_BYTES", 2_000)
         data = text(*[sealed(index) for index in range(1, 101)])
         sizes = [batch.num_rows for batch in frames.batches(data, "accelerometer")]

@@ -14,8 +14,9 @@ from moonsense.codec.arrow.scan import Columns, Scanner, can_scan, has_only_numb
 from moonsense.codec.arrow.text import TextReader
 from moonsense.codec.ndjson import NdjsonParser
 from moonsense.errors import DecodeError
+from moonsense.frames._lines import Text
 from moonsense.frames._rows import Bundles, Selection, from_messages, parents, rows
-from moonsense.frames._sources import Messages, Part, Text
+from moonsense.frames._sources import Messages, Part
 from moonsense.models.bundle_v2_pb2 import SealedBundle
 
 GROUP_BYTES = 2 * 1024 * 1024
@@ -78,7 +79,11 @@ class Reading:
         if self._scanner is None:
             return None
         scan = self._scanner.scan([(text.data, text.session_id) for text in texts])
-        if scan is None or not all(map(self._is_wanted, scan.ids)):
+        if scan is None:
+            return None
+        for text, count in zip(texts, scan.lines, strict=True):
+            text.lines = count
+        if not all(map(self._is_wanted, scan.ids)):
             return None
         try:
             sealed = [json.parse(rest, SealedBundle) for rest in scan.rests]
@@ -93,10 +98,9 @@ class Reading:
         sealed: list[SealedBundle] = []
         lists: list[Lists] = []
         for text in texts:
-            start = 0
-            for end in text.ends:
-                rest, found = outline(text.data, start, end, self._cut, self._kept)
-                start = end + 1
+            data = bytes(text.data)
+            for start, end in _lines(data):
+                rest, found = outline(data, start, end, self._cut, self._kept)
                 one = None
                 envelope = None if self._in_messages else Envelope.plain(rest, text.session_id)
                 if envelope is None:
@@ -160,7 +164,7 @@ class Reading:
         """What is whole before a fault, then the fault."""
         parser = NdjsonParser(SealedBundle, where=text.where)
         parser.line = text.line
-        yield self._of_messages(Messages(parser.feed(text.data), text.session_id))
+        yield self._of_messages(Messages(parser.feed(bytes(text.data)), text.session_id))
         yield self._of_messages(Messages(parser.close(), text.session_id))
 
     def _of_messages(self, messages: Messages) -> Batches:
@@ -173,6 +177,16 @@ class Reading:
         return self._session_ids is None or session_id in self._session_ids
 
 
+def _lines(data: bytes) -> Iterator[tuple[int, int]]:
+    """Where each line begins, and where it ends, before its newline."""
+    start = 0
+    while (end := data.find(b"\n", start)) >= 0:
+        yield start, end
+        start = end + 1
+    if start < len(data):
+        yield start, len(data)
+
+
 def _grouped(parts: Iterable[Part]) -> Iterator[Messages | list[Text]]:
     """Small texts together: a batch of each small file would cost more than its rows."""
     group: list[Text] = []
@@ -182,7 +196,7 @@ def _grouped(parts: Iterable[Part]) -> Iterator[Messages | list[Text]]:
             if isinstance(part, Text):
                 group.append(part)
                 size += len(part.data)
-            if group and (size >= GROUP_BYTES or isinstance(part, Messages)):
+            if group and (size >= GROUP_BYTES or isinstance(part, Messages) or not part.is_last):
                 yield group
                 group, size = [], 0
             if isinstance(part, Messages):

@@ -9,24 +9,20 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
 
 from moonsense.codec import json
-from moonsense.codec.push import MAX_DOCUMENT_BYTES
 from moonsense.contract.ids import is_id
 from moonsense.contract.layout import BUNDLES, METADATA
 from moonsense.errors import DecodeError, IntegrityError, NotFoundError
+from moonsense.frames._lines import Text, texts
 from moonsense.models.bundle_v2_pb2 import Bundle, SealedBundle
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 logger = logging.getLogger("moonsense.frames")
-
-PIECE_BYTES = 128 * 1024
-"""Text that is read at a time: for more, memory is mapped anew each time, which costs as much as reading."""
 
 _BUNDLES_AT_A_TIME = 256
 _PACKED = frozenset({".gz", ".zst", ".bz2", ".lz4"})
@@ -46,32 +42,6 @@ class Client(Protocol):
     def list_sessions(self, *args: Any, **filters: Any) -> Iterable[Session]: ...
     def describe_session(self, session_id: str) -> Session: ...
     def read_session(self, session_id: str) -> Iterable[SealedBundle]: ...
-
-
-@dataclass(frozen=True)
-class Text:
-    """Lines of NDJSON.
-
-    Attributes:
-        data: the lines; the last may lack its newline.
-        where: what they are from, for errors.
-        line: how many lines were before them.
-        session_id: by which the source knows the session, or "".
-    """
-
-    data: bytes
-    where: str
-    line: int
-    session_id: str
-
-    @cached_property
-    def ends(self) -> list[int]:
-        """Where each line ends, before its newline."""
-        ends = []
-        end = -1
-        while (end := self.data.find(b"\n", end + 1)) >= 0:
-            ends.append(end)
-        return ends if self.data.endswith(b"\n") else [*ends, len(self.data)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,12 +97,12 @@ def parts(source: object, wanted: Wanted) -> Iterator[Part]:
         names = ", ".join(wanted.filters)
         raise TypeError(f"only a client's sessions can be filtered by {names}; give sessions=[...] instead")
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return _of_stream(io.BytesIO(source), "the text", "")
+        return texts(io.BytesIO(source), "the text", "")
     if isinstance(source, (str, os.PathLike)):
         return _of_paths([source], wanted)
     if hasattr(source, "read"):
         name = getattr(source, "name", "")
-        return _of_stream(source, name if isinstance(name, str) else "", "")  # type: ignore[arg-type]
+        return texts(source, name if isinstance(name, str) else "", "")  # type: ignore[arg-type]
     if isinstance(source, Iterable):
         return _of_iterable(source, wanted)
     raise TypeError(
@@ -219,7 +189,7 @@ def _of_paths(sources: Iterable[str | os.PathLike[str]], wanted: Wanted) -> Iter
                 continue
             try:
                 with _opened(path) as stream:
-                    yield from _of_stream(stream, str(path), session_id)
+                    yield from texts(stream, str(path), session_id)
             except OSError as error:
                 if error.errno is not None:
                     raise
@@ -288,23 +258,3 @@ def _opened(path: Path) -> IO[bytes]:
     if path.suffix in _PACKED:
         return pa.input_stream(path)  # type: ignore[no-any-return]
     return path.open("rb", buffering=0)
-
-
-def _of_stream(stream: IO[bytes], where: str, session_id: str) -> Iterator[Text]:
-    """Lines, as many at a time as are read at once; the last one may lack its newline."""
-    number = 0
-    begun: list[bytes] = []
-    while piece := stream.read(PIECE_BYTES):
-        end = piece.rfind(b"\n") + 1
-        if end:
-            text = Text(b"".join([*begun, memoryview(piece)[:end]]), where, number, session_id)
-            begun = []
-            yield text
-            number += len(text.ends)
-        begun.append(piece[end:])
-        if sum(map(len, begun)) > MAX_DOCUMENT_BYTES:
-            raise DecodeError(
-                f"the line is longer than {MAX_DOCUMENT_BYTES} bytes", line=number + 1, where=where
-            )
-    if data := b"".join(begun):
-        yield Text(data, where, number, session_id)

@@ -28,13 +28,6 @@ string_view utf8(PyObject *text) {
     return {data, static_cast<std::size_t>(size)};
 }
 
-string_view bytes(PyObject *object) {
-    char *data;
-    Py_ssize_t size;
-    if (PyBytes_AsStringAndSize(object, &data, &size) < 0) throw Error();
-    return {data, static_cast<std::size_t>(size)};
-}
-
 Py_ssize_t size_of(PyObject *tuple) {
     auto size = PyTuple_Size(tuple);
     if (size < 0) throw Error();
@@ -42,6 +35,29 @@ Py_ssize_t size_of(PyObject *tuple) {
 }
 
 PyObject *part(PyObject *tuple, Py_ssize_t place) { return checked(PyTuple_GetItem(tuple, place)); }
+
+// The bytes of an object, which stay where they are as long as this is there.
+class Bytes {
+  public:
+    explicit Bytes(PyObject *object) {
+        if (PyObject_GetBuffer(object, &buffer_, PyBUF_SIMPLE) < 0) throw Error();
+    }
+    Bytes(const Bytes &) = delete;
+    Bytes &operator=(const Bytes &) = delete;
+    ~Bytes() { PyBuffer_Release(&buffer_); }
+
+    string_view view() const { return {static_cast<const char *>(buffer_.buf), static_cast<std::size_t>(buffer_.len)}; }
+
+  private:
+    Py_buffer buffer_;
+};
+
+struct Text {
+    explicit Text(PyObject *pair) : bytes(part(pair, 0)), source(utf8(part(pair, 1))) {}
+
+    Bytes bytes;
+    string_view source;
+};
 
 long number_of(PyObject *object) {
     long value = PyLong_AsLong(object);
@@ -125,16 +141,15 @@ PyObject *scanned(PyObject *texts, PyObject *lists, PyObject *singles, bool rest
         PyErr_SetString(PyExc_ValueError, "from 1 to 64 lists");
         throw Error();
     }
-    std::vector<std::pair<string_view, string_view>> pieces;
-    for (Py_ssize_t place = 0; place < PyList_Size(texts); ++place) {
-        PyObject *piece = checked(PyList_GetItem(texts, place));
-        pieces.emplace_back(bytes(part(piece, 0)), utf8(part(piece, 1)));
-    }
+    std::deque<Text> pieces;  // in which nothing moves
+    for (Py_ssize_t place = 0; place < PyList_Size(texts); ++place)
+        pieces.emplace_back(checked(PyList_GetItem(texts, place)));
     Result result{};
+    std::vector<std::int64_t> lines;
     bool is_odd = false, is_full = false;
     Py_BEGIN_ALLOW_THREADS
     try {
-        for (auto [text, source] : pieces) read_lines(text, source, wanted, result);
+        for (auto &text : pieces) lines.push_back(read_lines(text.bytes.view(), text.source, wanted, result));
     } catch (const Odd &) {
         is_odd = true;
     } catch (const std::bad_alloc &) {
@@ -144,11 +159,12 @@ PyObject *scanned(PyObject *texts, PyObject *lists, PyObject *singles, bool rest
     if (is_full) throw std::bad_alloc();
     if (is_odd) Py_RETURN_NONE;
     return Py_BuildValue(
-        "NNNNN", bytes_of(result.envelopes), bytes_of(result.sessions),
+        "NNNNNN", bytes_of(result.envelopes), bytes_of(result.sessions),
         list_from(result.ids, [](const std::string &id) {
             return PyUnicode_FromStringAndSize(id.data(), static_cast<Py_ssize_t>(id.size()));
         }),
-        list_from(wanted.lists, result_of), list_from(result.rests, [](string_view rest) { return bytes_of(rest); }));
+        list_from(wanted.lists, result_of), list_from(result.rests, [](string_view rest) { return bytes_of(rest); }),
+        list_from(lines, PyLong_FromLongLong));
 }
 
 PyObject *call(PyObject *, PyObject *arguments) {

@@ -24,6 +24,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <deque>
 #include <limits>
 #include <string>
 #include <string_view>
@@ -86,6 +87,7 @@ struct Result {
     std::vector<std::string> ids;
     std::unordered_map<std::string, std::int32_t> known;
     std::vector<std::string> rests;
+    std::deque<std::string> unended;      // last lines that had no newline, where others point into
 };
 
 // So many decimal digits fit into a double, unless the processor calculates with more bits than it stores.
@@ -93,6 +95,30 @@ constexpr std::ptrdiff_t EXACT_DIGITS = FLT_EVAL_METHOD == 0 ? 15 : 0;
 constexpr double POWERS[] = {1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15};
 
 inline bool is_digit(char c) { return static_cast<unsigned char>(c - '0') <= 9; }
+
+// Goes behind the digits that follow, and appends them to a number; of more than 19 the first are lost.
+inline void take_digits(const char *&at, const char *end, std::uint64_t &number) {
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    // Eight at a time: one by one, how many there are is guessed wrong at the end of nearly every number.
+    constexpr std::uint64_t powers[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    while (end - at >= 8) {
+        std::uint64_t word;  // the first digit in the lowest byte
+        std::memcpy(&word, at, 8);
+        word ^= 0x3030303030303030;
+        std::uint64_t others = ((word + 0x7676767676767676) | word) & 0x8080808080808080;
+        int count = others == 0 ? 8 : __builtin_ctzll(others) >> 3;
+        if (count == 0) return;
+        word <<= 64 - 8 * count;  // with zeros before them, they are eight
+        word = (word * 10 + (word >> 8)) & 0x00FF00FF00FF00FF;
+        word = (word * 100 + (word >> 16)) & 0x0000FFFF0000FFFF;
+        word = (word * 10000 + (word >> 32)) & 0x00000000FFFFFFFF;
+        number = number * powers[count] + word;
+        at += count;
+        if (count < 8) return;
+    }
+#endif
+    while (is_digit(*at)) number = 10 * number + (*at++ - '0');
+}
 
 inline bool is_word(char c) {
     return is_digit(c) || c == '-' || c == '_' || static_cast<unsigned char>((c | 0x20) - 'a') < 26;
@@ -105,8 +131,8 @@ inline const char *behind_blanks(const char *at, const char *end) {
 
 class Line {
   public:
-    // Behind `end` there is a newline or the zero that ends every bytes object,
-    // so one letter may be looked at without asking whether it is there.
+    // At `end` there is a newline or a zero, so one letter may be looked at
+    // without asking whether it is there.
     Line(const char *begin, const char *end, string_view source, Wanted &wanted, Result &result)
         : at_(begin), kept_(begin), end_(end), source_(source), wanted_(wanted), lists_(wanted.lists),
           result_(result) {}
@@ -178,6 +204,15 @@ class Line {
     template <class T> T integer() {
         const char *digits = at_ + (*at_ == '-');
         if (*digits == '0' && (digits != at_ || is_digit(digits[1]))) throw Odd();
+        std::uint64_t size = 0;
+        const char *stop = digits;
+        take_digits(stop, end_, size);
+        if (stop != digits && stop - digits <= std::numeric_limits<T>::digits10) {
+            T value = static_cast<T>(size);
+            if (digits != at_) value = -value;
+            at_ = stop;
+            return value;
+        }
         T value;
         auto [behind, error] = std::from_chars(at_, end_, value);
         if (error != std::errc()) throw Odd();
@@ -189,12 +224,12 @@ class Line {
     double number(double most) {
         const char *begin = at_ + (*at_ == '-'), *behind = begin;
         if (!is_digit(*begin) || (*begin == '0' && is_digit(begin[1]))) throw Odd();
-        std::uint64_t digits = 0;  // of more than 19 the first are lost, and it is not used
+        std::uint64_t digits = 0;
         while (is_digit(*behind)) digits = 10 * digits + (*behind++ - '0');
         std::ptrdiff_t count = behind - begin, decimals = 0;
         if (*behind == '.') {
             const char *point = behind++;
-            while (is_digit(*behind)) digits = 10 * digits + (*behind++ - '0');
+            take_digits(behind, end_, digits);
             decimals = behind - point - 1;
             if (decimals == 0) throw Odd();
         }
@@ -334,16 +369,22 @@ class Line {
     }
 };
 
-// Raises Odd at the first line that is not as described. Blank lines are none.
-inline void read_lines(string_view text, string_view source, Wanted &wanted, Result &result) {
+// Gives how many lines there are. Raises Odd at the first that is not as described. Blank lines are not read.
+inline std::int64_t read_lines(string_view text, string_view source, Wanted &wanted, Result &result) {
     const char *at = text.data(), *end = at + text.size();
-    while (at < end) {
-        auto newline = static_cast<const char *>(std::memchr(at, '\n', end - at));
-        const char *stop = newline == nullptr ? end : newline;
+    std::int64_t count = 0;
+    for (; at < end; ++count) {
+        auto stop = static_cast<const char *>(std::memchr(at, '\n', end - at));
+        if (stop == nullptr) {
+            auto &last = result.unended.emplace_back(at, end);
+            at = last.data();
+            end = stop = at + last.size();
+        }
         at = behind_blanks(at, stop);
         if (at < stop) Line(at, stop, source, wanted, result).read();
         at = stop + 1;
     }
+    return count;
 }
 
 }  // namespace scan

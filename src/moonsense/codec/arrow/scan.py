@@ -90,6 +90,7 @@ class Scan:
         columns: of the items of lists.
         texts: of a list, the items of each line as they stand there, with commas between them.
         rests: the lines without the items of any list that is not kept; none unless they were wanted.
+        lines: how many each text has, blank ones too.
     """
 
     envelopes: NDArray[np.int64]
@@ -98,6 +99,7 @@ class Scan:
     columns: Mapping[str, Columns]
     texts: Mapping[str, list[bytes]]
     rests: list[bytes]
+    lines: list[int]
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ class Scanner:
     kept: Collection[str] = ()
     wants_rests: bool = False
 
-    def scan(self, texts: list[tuple[bytes, str]]) -> Scan | None:
+    def scan(self, texts: list[tuple[bytes | memoryview, str]]) -> Scan | None:
         """Scan some texts, whole lines each; None when something is to be read in another way.
 
         Args:
@@ -125,7 +127,7 @@ class Scanner:
         found = _scan.scan(texts, self._lists, SINGLES, self.wants_rests)
         if found is None:
             return None
-        envelopes, sessions, ids, lists, rests = found
+        envelopes, sessions, ids, lists, rests, lines = found
         columns: dict[str, Columns] = {}
         as_text: dict[str, list[bytes]] = {}
         for (name, use, _, fields), result in zip(self._lists, lists, strict=True):
@@ -141,6 +143,7 @@ class Scanner:
             columns,
             as_text,
             rests,
+            lines,
         )
 
     @cached_property
