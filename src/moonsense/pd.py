@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["read_accelerometer"]
 
-_AXES = ["x", "y", "z"]
-
 
 def read_accelerometer(session_file: str | os.PathLike[str]) -> pd.DataFrame:
     """Read accelerometer data from a session file.
@@ -35,13 +33,12 @@ def read_accelerometer(session_file: str | os.PathLike[str]) -> pd.DataFrame:
     import pandas as pd  # noqa: PLC0415
 
     table = frames.read(session_file, "accelerometer", columns=["at", "x", "y", "z"]).arrow
-    at = table["at"].to_numpy().astype("datetime64[us]")
-    # Nanoseconds end in 2262: what is later is as good as nowhere.
-    at[at >= np.datetime64("2262", "us")] = np.datetime64("NaT")
+    at = table["at"].to_numpy()
+    late = at >= np.datetime64("2262", "us")
+    if late.any():  # nanoseconds end then: what is later is as good as nowhere
+        at = np.where(late, np.datetime64("NaT"), at)
     order = np.argsort(at, kind="stable")  # what is nowhere is last
-    index = pd.DatetimeIndex(at[order].astype("datetime64[ns]"), name="at")
-    # In one array, as pandas holds them: for several, memory takes longer than the readings.
-    readings = np.empty((len(_AXES), len(order)))
-    for axis, row in zip(_AXES, readings, strict=True):
-        np.take(table[axis].to_numpy(), order, out=row, mode="clip")  # else it would be by way of a copy
-    return pd.DataFrame(readings.T, index, _AXES, copy=False)
+    moments = at.astype("datetime64[ns]")
+    moments.sort(kind="stable")
+    axes = {axis: table[axis].to_numpy()[order] for axis in "xyz"}
+    return pd.DataFrame(axes, pd.DatetimeIndex(moments, name="at"), copy=False)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
 from moonsense.frames._rows import Selection
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _KEYS = ("session_id", "bundle_index")
 
@@ -23,9 +28,23 @@ def in_order(table: pa.Table) -> pa.Table:
     if not table.num_rows:
         return table
     table = table.unify_dictionaries()
-    sessions = np.concatenate([chunk.indices.to_numpy() for chunk in table["session_id"].chunks])
-    index = table["bundle_index"].to_numpy()
-    step, inner = np.diff(sessions), np.diff(index)
-    if np.all((step > 0) | ((step == 0) & (inner >= 0))):
+    sessions = [chunk.indices.to_numpy() for chunk in table["session_id"].chunks]
+    index = [chunk.to_numpy() for chunk in table["bundle_index"].chunks]
+    if _rises(sessions, index):
         return table
-    return table.take(pa.array(np.lexsort((index, sessions))))
+    return table.take(pa.array(np.lexsort((np.concatenate(index), np.concatenate(sessions)))))
+
+
+def _rises(sessions: Sequence[NDArray[np.int32]], index: Sequence[NDArray[np.int32]]) -> bool:
+    """Whether rows are in order as they are: piece by piece, for a whole column would be memory anew."""
+    before = (-1, 0)
+    for outer, inner in zip(sessions, index, strict=True):
+        if not len(outer):
+            continue
+        if (outer[0], inner[0]) < before:
+            return False
+        same = outer[1:] == outer[:-1]
+        if not np.all((outer[1:] > outer[:-1]) | (same & (inner[1:] >= inner[:-1]))):
+            return False
+        before = (outer[-1], inner[-1])
+    return True
