@@ -119,10 +119,10 @@ def measure(folder: Path, count: int, rounds: int) -> list[Table]:
             "program in a fresh process into an empty folder; startup is counted. Processor time is that of "
             "the program with all its processes; the cloud runs beside it on the same machine. Requests are "
             f"those that the cloud counted, connections those that a proxy saw. Best of {rounds} rounds. "
-            "Of this client's processor time about a quarter is the HTTP library (one request a session), "
-            "a sixth files and folders, an eighth the start of Python and its imports, a tenth the check "
-            "that each line is JSON (by `py-spy`); several threads cost it a tenth more than one, for they "
-            "take turns on the interpreter's lock.",
+            "Of this client's processor time about a fifth is files and folders, a sixth each the check that "
+            "each line is JSON and the start of Python with its imports, and a tenth the requests (one a "
+            "session); several threads cost it a tenth more than one, for they take turns on the "
+            "interpreter's lock.",
             headings=("client", "over", "at a time", "seconds", "CPU seconds", "requests", "connections"),
             rows=rows,
         )
