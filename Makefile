@@ -73,11 +73,11 @@ bench: .venv/.tools
 clean:
 	rm -rf .venv .venv-models .venv-peers .bench build dist
 	rm -rf .mypy_cache .pytest_cache .ruff_cache .hypothesis .schemathesis
-	rm -rf src/moonsense.egg-info src/moonsense/codec/arrow/_scan*.so
+	rm -rf src/moonsense.egg-info src/moonsense/codec/_objects*.so src/moonsense/codec/arrow/_scan*.so
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # What a user has: the package with every extra.
-.venv/.installed: pyproject.toml setup.py $(wildcard src/moonsense/codec/arrow/_scan.?pp)
+.venv/.installed: pyproject.toml setup.py $(wildcard src/moonsense/codec/_objects.c src/moonsense/codec/arrow/_scan.?pp)
 	@test -n "$(python)" || { echo 'Python 3.11 or newer with venv is needed; name one with PYTHON=... (on Debian: apt-get install python3-venv)' >&2; exit 1; }
 	@test -x $(bin)/python || { echo "making .venv with $(python)"; $(python) -m venv .venv; }
 	@echo 'installing moonsense into .venv'

@@ -1,6 +1,6 @@
-"""The part that is compiled; all else is in pyproject.toml.
+"""The parts that are compiled; all else is in pyproject.toml.
 
-Tables are read without it too, only slower, so the package also installs where
+All is done without them too, only slower, so the package also installs where
 there is no compiler.
 """
 
@@ -11,6 +11,13 @@ from setuptools import Extension, setup
 setup(
     ext_modules=[
         Extension(
+            "moonsense.codec._objects",
+            ["src/moonsense/codec/_objects.c"],
+            extra_compile_args=[] if sys.platform == "win32" else ["-g0"],
+            py_limited_api=True,
+            optional=True,
+        ),
+        Extension(
             "moonsense.codec.arrow._scan",
             ["src/moonsense/codec/arrow/_scan.cpp"],
             depends=["src/moonsense/codec/arrow/_scan.hpp"],
@@ -18,7 +25,7 @@ setup(
             extra_compile_args=["/std:c++17"] if sys.platform == "win32" else ["-std=c++17", "-g0"],
             py_limited_api=True,
             optional=True,
-        )
+        ),
     ],
     options={"bdist_wheel": {"py_limited_api": "cp311"}},
 )

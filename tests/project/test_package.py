@@ -1,4 +1,4 @@
-"""What is installed: five dependencies, and a wheel with all that is needed and nothing else."""
+"""What is installed: six dependencies, and a wheel with all that is needed and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from support.compiler import can_compile
 
 import moonsense
 
-COMPILED = {f"moonsense/codec/arrow/_scan{suffix}" for suffix in (".abi3.so", ".pyd")}
+PARTS = ("moonsense/codec/_objects", "moonsense/codec/arrow/_scan")
+COMPILED = {part + suffix for part in PARTS for suffix in (".abi3.so", ".pyd")}
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SOURCE = ROOT / "src" / "moonsense"
@@ -94,15 +95,15 @@ def test_the_wheel_has_every_file_of_the_package_and_nothing_else(wheel: zipfile
             if path.is_file() and "__pycache__" not in path.parts and path.suffix not in (".so", ".pyd")
         }
     inside = contents(wheel)
-    assert inside - COMPILED == {name for name in expected if not name.endswith((".cpp", ".hpp"))}
+    assert inside - COMPILED == {name for name in expected if not name.endswith((".c", ".cpp", ".hpp"))}
     assert "moonsense/py.typed" in inside
     assert "moonsense/models/bundle_v2_pb2.pyi" in inside
 
 
-def test_the_compiled_part_is_in_the_wheel(wheel: zipfile.ZipFile) -> None:
+def test_the_compiled_parts_are_in_the_wheel(wheel: zipfile.ZipFile) -> None:
     if not can_compile():
         pytest.skip("there is no compiler, or not what it needs")
-    assert COMPILED & contents(wheel)
+    assert len(COMPILED & contents(wheel)) == len(PARTS)
     info = HeaderParser().parsestr(
         next(wheel.read(name) for name in wheel.namelist() if name.endswith("/WHEEL")).decode()
     )

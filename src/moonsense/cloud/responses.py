@@ -81,12 +81,21 @@ class StreamResponse(StreamingResponse):
         await super().__call__(scope, receive, send)
 
     async def stream_response(self, send: Send) -> None:
-        """Send the parts; the one place where the source is open."""
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        """Send the parts; the one place where the source is open.
+
+        The head waits for the first of them: so both are one packet, and what
+        fails until then is answered as an error.
+        """
+        head = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
         async with opened(self.body_iterator) as source:
             async for part in source:
+                if head:
+                    await send(head)
+                    head = {}
                 await send({"type": "http.response.body", "body": part, "more_body": True})
                 # Neither a source that has all in memory nor sending to a client
                 # that left ever waits; others would, and the leaving go unseen.
                 await asyncio.sleep(0)
+        if head:
+            await send(head)
         await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -10,6 +10,7 @@ from moonsense.client._core.requests import Request
 from moonsense.client._core.resume import Reading
 from moonsense.codec import json
 from moonsense.codec.frames import FrameParser
+from moonsense.codec.objects import count_objects
 from moonsense.errors import DecodeError
 from moonsense.models.bundle_v2_pb2 import SealedBundle
 
@@ -56,6 +57,11 @@ class BundleText(Reading[bytes]):
 
     def _checked(self, text: bytes) -> bytes:
         """Whole lines, each of them checked and ended, and none of them blank."""
+        count = count_objects(text)
+        if count is not None:  # as nearly always
+            self._line += count
+            self._count.add(count)
+            return text
         lines = text.split(b"\n")
         if not lines[-1]:
             lines.pop()  # what follows the last line's end
@@ -75,5 +81,5 @@ class BundleText(Reading[bytes]):
         self._line += len(lines)
         self._count.add(len(lines) - blank)
         if not blank and text.endswith(b"\n"):
-            return text  # as nearly always, and then without a copy
+            return text
         return b"".join(line + b"\n" for line in lines if line and not line.isspace())

@@ -1,0 +1,3 @@
+"""The compiled part of ``objects.py``."""
+
+def count(lines: bytes, /) -> int | None: ...
