@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import socket
+import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,8 +15,9 @@ import pytest
 from support.wire import Received, Reply, WireServer, connect, reply
 
 from moonsense.client import AsyncClient, Client
+from moonsense.client._core.options import Timeout
 from moonsense.client._core.requests import Request
-from moonsense.errors import ConnectionFailed, TooLargeError
+from moonsense.errors import ConnectionFailed, MoonsenseError, TooLargeError
 
 WELL = reply({"app_id": "a"})
 
@@ -70,6 +73,98 @@ def test_a_call_that_is_cancelled_leaves_nothing_open() -> None:
                 assert (await client.whoami()).app_id == "a"
 
     asyncio.run(go())
+
+
+def test_connections_that_are_not_closed_for_a_cancellation_are_closed_at_the_end() -> None:
+    async def go(server: WireServer) -> None:
+        client = connect(AsyncClient, server, tries=1)
+        await asyncio.gather(*(client.whoami() for _ in range(6)))
+        sender = client._transport._pool.sender
+        kept = list(sender._resting)
+        assert len(kept) == 6
+        for connection in kept:
+            connection._kept_until = 0.0
+        for call in (client.whoami(), client.aclose()):
+            task = asyncio.create_task(call)
+            for _ in range(2):
+                await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+        assert 0 < len(sender._open) < 6
+        await client.aclose()
+        assert not sender._open
+
+    with WireServer(WELL) as server:
+        asyncio.run(go(server))
+    assert server.connections == 6
+
+
+def test_a_reading_that_the_collector_ends_gives_its_connection_back() -> None:
+    """The collector may come at any time: here in the midst of choosing a connection."""
+    half = Reply(reply(b"{}\n" * 9, content_type="application/x-ndjson").data[:-5], hang=True)
+    with WireServer([WELL, half, WELL]) as server, connect(Client, server, timeout=10) as client:
+        sender = client._transport._pool.sender
+        client.whoami()
+        (kept,) = sender._resting
+        sender._resting.clear()  # so that the reading has one of its own
+        bundles = client.read_session("s")
+        next(bundles)
+        sender._resting.append(kept)
+        (reading,) = sender._open - {kept}
+
+        class Collected(type(kept)):  # type: ignore[misc]
+            @property
+            def was_ended(self) -> bool:
+                bundles.close()
+                return False
+
+        kept.__class__ = Collected
+        call = threading.Thread(target=client.whoami, daemon=True)
+        call.start()
+        call.join(10)
+        assert not call.is_alive()
+        assert sender._open == {kept}
+        assert reading not in sender._open
+        kept.__class__ = type(reading)
+
+
+def test_a_call_that_waits_while_its_client_is_closed_sends_nothing() -> None:
+    with WireServer(Reply(b"", hang=True)) as server, ThreadPoolExecutor() as pool:
+        client = connect(Client, server, tries=1, max_connections=1, timeout=Timeout(read=1, pool=10))
+        sender = client._transport._pool.sender
+        calls = [pool.submit(client.whoami) for _ in range(2)]
+        deadline = time.monotonic() + 10
+        while not (server.requests and sender._slots._waiting):
+            assert time.monotonic() < deadline
+            time.sleep(0)
+        client.close()
+        errors = [call.exception(10) for call in calls]
+        assert all(isinstance(error, MoonsenseError) for error in errors)
+        assert any("the client is closed" in str(error) for error in errors)
+        assert len(server.requests) == 1
+        assert not sender._open
+
+
+def twice(size: int) -> Reply:
+    """An answer of so many bytes, and another one that nobody asked for behind it."""
+    body = b'{"app_id":"right"}'
+    body += b" " * (size - len(reply(body, content_type="application/json", x="x" * 100).data))
+    first = reply(body, content_type="application/json", x="x" * 100).data
+    first = first.replace(b"x" * 100, b"x" * (100 + size - len(first)))
+    assert len(first) == size
+    return Reply(first + reply({"app_id": "stale"}).data)
+
+
+def test_what_an_event_loop_read_beyond_an_answer_is_no_answer() -> None:
+    async def go(server: WireServer) -> None:
+        async with connect(AsyncClient, server, tries=1) as client:
+            for _ in range(2):
+                assert (await client.whoami()).app_id == "right"
+
+    with WireServer([twice(64 * 1024), twice(64 * 1024)]) as server:
+        asyncio.run(go(server))
+    assert server.connections == 2
 
 
 def accept_nonsense(listener: socket.socket) -> socket.socket:

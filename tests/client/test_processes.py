@@ -7,8 +7,10 @@ import pickle
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
+import trustme
 from support.wire import TOKEN, Received, Reply, WireServer, connect, reply
 
 from moonsense.client import AsyncClient, Client
@@ -126,6 +128,21 @@ def test_a_child_has_connections_of_its_own() -> None:
     assert server.connections == 2
     assert done.stderr == ""
     assert len(set(ports)) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_child_has_connections_of_its_own_when_files_are_gone(tmp_path: Path) -> None:
+    authority = tmp_path / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(authority)
+    with WireServer(reply({"app_id": "a"})) as server, connect(Client, server, verify=authority) as client:
+        client.whoami()
+        authority.unlink()
+        parents = client._transport._pool.sender
+        client._transport._pool.renew()  # as in the child
+        assert client._transport._pool.sender is not parents
+        assert client.whoami().app_id == "a"
+        parents.close()
+    assert server.connections == 2
 
 
 def test_a_lock_that_a_thread_of_the_parent_holds_is_made_anew() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import socket
 import ssl
 import threading
 from collections.abc import Iterator
@@ -36,6 +37,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class Twice(Handler):
+    """Answers twice, the second time unasked, in one packet of several records."""
+
+    def do_GET(self) -> None:
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
+        super().do_GET()
+        super().do_GET()
+        self.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 0)
+
+
 class Server(http.server.ThreadingHTTPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """Handshakes that the client ends are what some tests are about."""
@@ -55,14 +66,14 @@ def trusted(authority: trustme.CA, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 @contextmanager
-def serving(authority: trustme.CA, *, asks: bool = False) -> Iterator[str]:
+def serving(authority: trustme.CA, *, asks: bool = False, handler: type[Handler] = Handler) -> Iterator[str]:
     """A server over TLS, which may ask for the client's certificate; its address."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     authority.issue_cert("localhost", "127.0.0.1").configure_cert(context)
     if asks:
         authority.configure_trust(context)
         context.verify_mode = ssl.CERT_REQUIRED
-    with Server(("127.0.0.1", 0), Handler) as server:
+    with Server(("127.0.0.1", 0), handler) as server:
         # The handshake is for the thread of the connection.
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -97,6 +108,23 @@ async def test_an_authority_of_ones_own_without_threads(authority: trustme.CA, t
     with serving(authority) as domain:
         async with AsyncClient(TOKEN, domain, "https", "", verify=trusted, deadline=10) as client:
             assert (await client.whoami()).app_id == ""
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_CORK"), reason="only Linux can gather records into a packet")
+@pytest.mark.anyio
+async def test_what_nobody_asked_for_is_no_answer(authority: trustme.CA, trusted: Path) -> None:
+    with serving(authority, handler=Twice) as domain:
+        async with AsyncClient(TOKEN, domain, "https", "", verify=trusted, deadline=10) as client:
+            for _ in range(3):
+                await client.whoami()
+                (kept,) = client._transport._pool.sender._resting
+                # All is there already, above the socket.
+                assert kept.was_ended
+        with Client(TOKEN, domain, "https", "", verify=trusted, deadline=10) as client:
+            for _ in range(3):
+                client.whoami()
+                (kept,) = client._transport._pool.sender._resting
+                assert kept.was_ended
 
 
 def test_a_certificate_of_the_client(authority: trustme.CA, trusted: Path, tmp_path: Path) -> None:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import asyncio
     from concurrent.futures import Future
 
+    import httpcore2
+
     from moonsense.client._async.pool import AsyncSender
     from moonsense.client._sync.pool import Sender
 
@@ -49,53 +51,17 @@ def run(function: Callable[P, T], *args: P.args, **options: P.kwargs) -> T:
     return function(*args, **options)
 
 
-def async_close_when_dropped(owner: object, sender: AsyncSender) -> None:
+def async_close_when_dropped(owner: object, sender: AsyncSender) -> Callable[[], object]:
     """Nothing: closing needs the event loop, so an AsyncClient must be closed by its user."""
+    return lambda: None
 
 
-def close_when_dropped(owner: object, sender: Sender) -> None:
-    """Close the connections of a client that nobody holds any more: the published ones had no close."""
-    weakref.finalize(owner, sender.close)
+def close_when_dropped(owner: object, sender: Sender) -> Callable[[], object]:
+    """Close the connections of a client that nobody holds any more: the published ones had no close.
 
-
-class AsyncSlots:
-    """So many at a time; the others wait."""
-
-    def __init__(self, count: int) -> None:
-        import asyncio  # noqa: PLC0415
-
-        self._free = asyncio.Semaphore(count)
-
-    async def take(self, seconds: float | None) -> bool:
-        """Wait for a slot, and say whether there was one in the time."""
-        import asyncio  # noqa: PLC0415
-
-        if not self._free.locked():
-            return await self._free.acquire()
-        try:
-            async with asyncio.timeout(seconds):
-                return await self._free.acquire()
-        except TimeoutError:
-            return False
-
-    def give(self) -> None:
-        """Leave it to the next."""
-        self._free.release()
-
-
-class Slots:
-    """So many at a time; the others wait."""
-
-    def __init__(self, count: int) -> None:
-        self._free = threading.Semaphore(count)
-
-    def take(self, seconds: float | None) -> bool:
-        """Wait for a slot, and say whether there was one in the time."""
-        return self._free.acquire(timeout=seconds)
-
-    def give(self) -> None:
-        """Leave it to the next."""
-        self._free.release()
+    What is returned leaves them as they are.
+    """
+    return weakref.finalize(owner, sender.close).detach
 
 
 class AsyncHome:
@@ -123,6 +89,27 @@ class Home:
 
     is_here = True
     is_gone = False
+
+
+def async_has_unread(stream: httpcore2.AsyncNetworkStream) -> bool:
+    """Whether TLS holds what the server sent and nobody has read, or knows that it sends no more."""
+    tls = stream.get_extra_info("ssl_object")
+    if tls is None:
+        return False
+    import ssl  # noqa: PLC0415 (it is there: the object is its own)
+
+    try:
+        tls.read(1)
+    except ssl.SSLWantReadError:
+        return False
+    except ssl.SSLError:
+        return True
+    return True
+
+
+def has_unread(stream: httpcore2.NetworkStream) -> bool:
+    """Nothing: what nobody has read is in the socket still, where it is seen."""
+    return False
 
 
 def async_shielded() -> AbstractContextManager[object]:

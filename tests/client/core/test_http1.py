@@ -42,6 +42,8 @@ def read(*pieces: bytes) -> tuple[ResponseReader, bytes]:
         (CHUNKED + b"\r\n3;a=b\r\nabc\r\n2\r\nde\r\n0\r\nTrailer: t\r\n\r\n", 200, b"abcde", True),
         (CHUNKED + b"Content-Length: 9\r\n\r\n3\r\nabc\r\n0\r\n\r\n", 200, b"abc", True),
         (b"HTTP/1.1 200 OK\nContent-Length: 3\n\nabc", 200, b"abc", True),
+        (CHUNKED + b"\r\n3   \r\nabc\r\n0  \r\n\r\n", 200, b"abc", True),
+        (b"HTTP/1.0 100 Continue\r\nConnection: close\r\n\r\n" + OK + ABC, 200, b"abc", True),
         (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + ABC, 200, b"abc", True),
         (b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + OK + ABC, 200, b"abc", True),
     ],

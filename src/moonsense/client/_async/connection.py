@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import httpcore2
 
-from moonsense.client._concurrency import AsyncHome, async_shielded
+from moonsense.client._concurrency import AsyncHome, async_has_unread, async_shielded
 from moonsense.client._core.addresses import Origin
 from moonsense.client._core.http1 import ResponseReader
 from moonsense.client._core.options import KEEP_SECONDS
@@ -30,6 +30,7 @@ class AsyncConnection:
         self._home = AsyncHome()
         self._stream = stream
         self._reader = ResponseReader()
+        self._is_drained = True
         self._kept_until = 0.0
 
     @classmethod
@@ -68,7 +69,7 @@ class AsyncConnection:
             # A server may refuse a request before it has read all of it, and says why.
             reader.may_go_on = False
         while not reader.has_head:
-            reader.feed(await self._stream.read(_READ_BYTES, timeouts["read"]))
+            await self._read(timeouts["read"])
         return reader.status, reader.headers
 
     async def body(self, timeout: float | None) -> AsyncGenerator[bytes]:
@@ -79,12 +80,18 @@ class AsyncConnection:
                 yield piece
             if reader.is_whole:
                 return
-            reader.feed(await self._stream.read(_READ_BYTES, timeout))
+            await self._read(timeout)
+
+    async def _read(self, timeout: float | None) -> None:
+        data = await self._stream.read(_READ_BYTES, timeout)
+        # When all that was asked for came, the event loop may hold more, of which nobody could know.
+        self._is_drained = len(data) < _READ_BYTES
+        self._reader.feed(data)
 
     def rest(self) -> bool:
         """Whether it may serve another request: the response was read to its end, and no more is to come."""
         self._kept_until = time.monotonic() + KEEP_SECONDS
-        return self._reader.is_whole and self._reader.may_go_on
+        return self._reader.is_whole and self._reader.may_go_on and self._is_drained
 
     def serves(self, origin: Origin) -> bool:
         """Whether it leads there, and from here."""
@@ -97,8 +104,8 @@ class AsyncConnection:
 
     @property
     def was_ended(self) -> bool:
-        """Whether the server closed it while it rested: nothing but the end can be there to be read."""
-        return bool(self._stream.get_extra_info("is_readable"))
+        """Whether the server closed it while it rested, or sent what nobody asked for."""
+        return bool(self._stream.get_extra_info("is_readable")) or async_has_unread(self._stream)
 
     async def aclose(self) -> None:
         """Close it. That of another event loop, which may be gone, is left to the garbage collector."""

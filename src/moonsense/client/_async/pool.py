@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from moonsense.client._concurrency import async_close_when_dropped
 from moonsense.client._core.options import Network
 from moonsense.client._forks import renew_after_fork
+from moonsense.client._tls import tls_context
 from moonsense.errors import MoonsenseError
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class AsyncPool:
     """What sends the requests, made anew in the child of a fork."""
 
     def __init__(self, network: Network) -> None:
-        self._network = network
+        # Read once: when a child of a fork makes its own, the files may be gone.
+        self._network = network.with_context(tls_context(network)) if network.has_own_tls else network
         self._parents: list[AsyncSender] = []
         self._sender = self._new()
         renew_after_fork(self)
@@ -48,6 +50,7 @@ class AsyncPool:
     def renew(self) -> None:
         """Leave the parent's connections to the parent; they are kept here only so that nobody ends them."""
         if not self._sender.is_closed:
+            self._forget()
             self._parents.append(self._sender)
             self._sender = self._new()
 
@@ -62,7 +65,7 @@ class AsyncPool:
             from moonsense.client._async.connections import AsyncConnections  # noqa: PLC0415
 
             sender = AsyncConnections(self._network)
-        async_close_when_dropped(self, sender)
+        self._forget = async_close_when_dropped(self, sender)
         return sender
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import httpcore2
 import httptools
 
-_MAX_HEAD = 100 * 1024
-"""Bytes before a body: a hundred times what servers send, and not all of the memory."""
+_MAX_AROUND = 100 * 1024
+"""Bytes before, between and behind the pieces of a body: a hundred times what servers send there."""
 
 _SAY_LENGTH = frozenset({"POST", "PUT", "PATCH"})
 """Methods by which a body is expected, so that its length is told also when there is none (RFC 9110, 8.6)."""
@@ -50,8 +50,13 @@ class ResponseReader:
     def __init__(self) -> None:
         self.may_go_on = True
         self._parser = httptools.HttpResponseParser(self)
-        # Neither can be misunderstood by who asks one thing at a time, and there are servers that send it.
-        self._parser.set_dangerous_leniencies(lenient_optional_cr_before_lf=True, lenient_chunked_length=True)
+        # None can be misunderstood by who asks one thing at a time, and there are servers that send it.
+        self._parser.set_dangerous_leniencies(
+            lenient_optional_cr_before_lf=True,
+            lenient_chunked_length=True,
+            lenient_spaces_after_chunk_size=True,
+            lenient_keep_alive=True,  # after an answer of 1xx; after the last one it is asked for
+        )
         self.begin()
 
     def begin(self) -> None:
@@ -59,7 +64,7 @@ class ResponseReader:
         self.status, self.headers = 0, []
         self.has_head = self.is_whole = False
         self._pieces = []
-        self._before_body = 0
+        self._around = 0
 
     def feed(self, data: bytes) -> None:
         """Take what came; nothing is the end of the connection.
@@ -70,17 +75,18 @@ class ResponseReader:
         if not data:
             self._end()
             return
-        if not self.has_head:
-            self._before_body += len(data)
+        self._around += len(data)
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+        except httptools.HttpParserUpgrade:
+            raise httpcore2.RemoteProtocolError("the server changes to another protocol") from None
+        except httptools.HttpParserError as error:
             self.may_go_on = False
             # What comes after a response is nobody's, and no fault of this one.
             if not self.is_whole:
                 raise httpcore2.RemoteProtocolError(str(error)) from None
-        if not self.has_head and self._before_body > _MAX_HEAD:
-            raise httpcore2.RemoteProtocolError(f"there are more than {_MAX_HEAD} bytes of headers")
+        if self._around > _MAX_AROUND and not self.is_whole:
+            raise httpcore2.RemoteProtocolError(f"there are more than {_MAX_AROUND} bytes of headers")
 
     def take(self) -> list[bytes]:
         """The pieces of the body that came and nobody took yet."""
@@ -121,6 +127,7 @@ class ResponseReader:
     def on_body(self, piece: bytes) -> None:
         if not self.is_whole:
             self._pieces.append(piece)
+            self._around = 0
 
     def on_message_complete(self) -> None:
         if self.is_whole or not self.has_head:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from moonsense.errors import ConfigurationError
@@ -101,6 +101,10 @@ class Network:
     def has_own_tls(self) -> bool:
         """Whether authorities or a certificate were given."""
         return self.verify is not True or self.cert is not None
+
+    def with_context(self, context: ssl.SSLContext) -> Network:
+        """The same with the authorities and the certificate of a context."""
+        return replace(self, verify=context, cert=None)
 
 
 _OURS = frozenset({"authorization", "host", "content-length", "transfer-encoding", "connection"})

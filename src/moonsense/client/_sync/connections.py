@@ -9,15 +9,16 @@ from typing import Any
 
 import httpcore2
 
-from moonsense.client._concurrency import Slots
 from moonsense.client._core.addresses import PORTS, Address, Origin, plain_address
 from moonsense.client._core.answers import Head
 from moonsense.client._core.http1 import request_head
 from moonsense.client._core.options import Network
+from moonsense.client._slots import Slots
 from moonsense.client._sync.backends import new_backend
 from moonsense.client._sync.connection import Connection
 from moonsense.client._tls import tls_context
 from moonsense.contract import headers as names
+from moonsense.errors import MoonsenseError
 
 
 class Connections:
@@ -34,8 +35,9 @@ class Connections:
         self._context = tls_context(network) if network.has_own_tls else None
         self._backend = new_backend()
         self._slots = Slots(network.max_connections)
-        # Never held while something is waited for, so it is one for asyncio too.
-        self._lock = threading.Lock()
+        # Never held while something is waited for, so it is one for asyncio too. The collector
+        # may end a reading, and so give a connection back, in the midst of anything here.
+        self._lock = threading.RLock()
         self._busy = 0
         self._open: set[Connection] = set()
         self._resting: list[Connection] = []  # the one that rests longest first
@@ -51,7 +53,7 @@ class Connections:
         connection, ended = self._choose(address.origin)
         try:
             for other in ended:
-                other.close()
+                self._close(other)
             if connection is None:
                 connection = self._connect(address.origin, timeouts)
             status, raw = connection.ask(head, content, timeouts)
@@ -64,7 +66,7 @@ class Connections:
         """Keep a connection for the next request, or end it when its response was not read to the end."""
         if connection.rest():
             with self._lock:
-                kept = connection in self._open
+                kept = not self.is_closed
                 if kept:
                     self._resting.append(connection)
                     self._busy -= 1
@@ -74,53 +76,63 @@ class Connections:
         self._end(connection)
 
     def close(self) -> None:
-        """Close the connections; a second time is nothing."""
+        """Close the connections; a second time goes on where the first was cancelled."""
         with self._lock:
             self.is_closed = True
-            ended = list(self._open)
-            self._open.clear()
             self._resting.clear()
-        for connection in ended:
-            connection.close()
+        while left := list(self._open):
+            for connection in left:
+                self._close(connection)
 
     def _choose(self, origin: Origin) -> tuple[Connection | None, list[Connection]]:
         """A connection for a request, if there is one, and those to close."""
         found = None
         with self._lock:
+            self._busy += 1
             ended = [connection for connection in self._resting if connection.is_over]
-            self._resting = [connection for connection in self._resting if connection not in ended]
             # The one that rested least has the best chance to be there still.
-            for connection in reversed(self._resting.copy()):
-                if connection.serves(origin):
-                    self._resting.remove(connection)
+            for connection in reversed(self._resting):
+                if connection.serves(origin) and connection not in ended:
                     if not connection.was_ended:
                         found = connection
                         break
                     ended.append(connection)
-            self._busy += 1
+            for connection in (*ended, found) if found else ended:
+                self._resting.remove(connection)
             if found is None and self._busy + len(self._resting) > self._network.max_connections:
                 ended.append(self._resting.pop(0))
-            self._open.difference_update(ended)
         return found, ended
 
     def _connect(self, origin: Origin, timeouts: Mapping[str, Any]) -> Connection:
+        self._check_open()
         context = None
         if origin.scheme == "https":
             context = self._context = self._context or tls_context(self._network)
         connection = Connection.connect(origin, self._backend, context, timeouts["connect"])
-        with self._lock:
-            self._open.add(connection)
+        self._open.add(connection)
+        if self.is_closed:
+            self._close(connection)
+        self._check_open()
         return connection
+
+    def _check_open(self) -> None:
+        if self.is_closed:
+            raise MoonsenseError("the client is closed")
 
     def _end(self, connection: Connection | None) -> None:
         with self._lock:
             self._busy -= 1
-            self._open.discard(connection)
         try:
             if connection is not None:
-                connection.close()
+                self._close(connection)
         finally:
             self._slots.give()
+
+    def _close(self, connection: Connection) -> None:
+        try:
+            connection.close()
+        finally:
+            self._open.discard(connection)
 
 
 class Answering:
@@ -157,5 +169,8 @@ def _normalized(url: str) -> Address:
     parsed = httpx2.URL(url)
     if parsed.scheme not in PORTS or not parsed.raw_host:
         raise httpcore2.UnsupportedProtocol("an address begins with http:// or https:// and a host")
-    origin = Origin(parsed.scheme, parsed.raw_host.decode("ascii"), parsed.port or PORTS[parsed.scheme])
+    port = PORTS[parsed.scheme] if parsed.port is None else parsed.port
+    if not 0 < port <= 0xFFFF:
+        raise httpcore2.UnsupportedProtocol(f"there is no port {port}")
+    origin = Origin(parsed.scheme, parsed.raw_host.decode("ascii"), port)
     return Address(origin, parsed.raw_path.decode("ascii"), parsed.netloc.decode("ascii"))

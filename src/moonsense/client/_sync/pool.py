@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from moonsense.client._concurrency import close_when_dropped
 from moonsense.client._core.options import Network
 from moonsense.client._forks import renew_after_fork
+from moonsense.client._tls import tls_context
 from moonsense.errors import MoonsenseError
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class Pool:
     """What sends the requests, made anew in the child of a fork."""
 
     def __init__(self, network: Network) -> None:
-        self._network = network
+        # Read once: when a child of a fork makes its own, the files may be gone.
+        self._network = network.with_context(tls_context(network)) if network.has_own_tls else network
         self._parents: list[Sender] = []
         self._sender = self._new()
         renew_after_fork(self)
@@ -49,6 +51,7 @@ class Pool:
     def renew(self) -> None:
         """Leave the parent's connections to the parent; they are kept here only so that nobody ends them."""
         if not self._sender.is_closed:
+            self._forget()
             self._parents.append(self._sender)
             self._sender = self._new()
 
@@ -63,7 +66,7 @@ class Pool:
             from moonsense.client._sync.connections import Connections  # noqa: PLC0415
 
             sender = Connections(self._network)
-        close_when_dropped(self, sender)
+        self._forget = close_when_dropped(self, sender)
         return sender
 
 
