@@ -230,6 +230,50 @@ class TestChoices:
         with pytest.raises(DecodeError):
             frames.read(tmp_path, "accelerometer")
 
+    def test_a_session_that_is_named_is_there(self, tmp_path: Path) -> None:
+        folder(tmp_path, "2" * 22, sealed(1, "2" * 22))
+        empty = folder(tmp_path, "3" * 22)
+        assert (empty / "raw_sealed_bundles.json").read_bytes() == b""
+        both = [sealed(1, "a"), sealed(2, "b")]
+        for source, there in ((tmp_path, "2" * 22), (both, "a"), (text(*both), "b")):
+            assert len(frames.read(source, "accelerometer", sessions=[there])) == 3
+            for missing in ("typo", [there, "typo"]):
+                with pytest.raises(NotFoundError, match="there is no session typo"):
+                    frames.read(source, "accelerometer", sessions=missing)
+        # One without bundles is there, and so is one that is not of the time.
+        assert len(frames.read(tmp_path, "accelerometer", sessions="3" * 22)) == 0
+        assert len(frames.read(tmp_path, "accelerometer", sessions="2" * 22, between=(None, MOMENT))) == 0
+        # What is there comes first.
+        reader = frames.batches(both, "accelerometer", sessions=["b", "typo"])
+        assert reader.read_next_batch().num_rows == 3
+        with pytest.raises(NotFoundError):
+            reader.read_next_batch()
+
+    def test_slips_are_told(self, tmp_path: Path) -> None:
+        path = tmp_path / "some.json"
+        path.write_bytes(text(sealed(1)))
+        with path.open(encoding="utf-8") as file, pytest.raises(TypeError, match="mode 'rb'"):
+            frames.read(file, "accelerometer")
+        with pytest.raises(TypeError, match="mode 'rb'"):
+            frames.read(io.StringIO("{}"), "accelerometer")
+        with pytest.raises(TypeError, match="give it as bytes"):
+            frames.read(text(sealed(1)).decode(), "accelerometer")
+        for odd in ("2026-01-01", MOMENT.date(), 5):
+            with pytest.raises(TypeError, match="two datetimes"):
+                frames.read(path, "accelerometer", between=(odd, None))  # type: ignore[arg-type]
+        with pytest.raises(ValueError, match="asked for twice: x, y, x"):
+            frames.read(path, "accelerometer", columns=["x", "y", "x"])
+
+    def test_a_pattern_finds_each_recording_once(self, tmp_path: Path) -> None:
+        folder(tmp_path, "2" * 22, sealed(1, "2" * 22), session=Session(session_id="2" * 22))
+        for pattern in ("**", "*", "*/*", "**/*.json"):
+            assert len(frames.read(str(tmp_path / pattern), "accelerometer")) == 3
+
+    def test_names_of_packed_files_are_in_any_letters(self, tmp_path: Path) -> None:
+        path = tmp_path / "SOME.JSON.GZ"
+        path.write_bytes(gzip.compress(text(sealed(1))))
+        assert len(frames.read(path, "accelerometer")) == 3
+
 
 class TestOrder:
     def test_by_session_and_index(self) -> None:

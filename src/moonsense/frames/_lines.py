@@ -88,6 +88,8 @@ def _read_into(stream: IO[bytes], buffer: bytearray, filled: int) -> int:
     if hasattr(stream, "readinto"):
         with memoryview(buffer)[filled:] as free:
             return stream.readinto(free) or 0
-    piece = stream.read(len(buffer) - filled)
+    piece: bytes | str = stream.read(len(buffer) - filled)
+    if isinstance(piece, str):
+        raise TypeError("a file of bundles is read as bytes: open it in mode 'rb'")
     buffer[filled : filled + len(piece)] = piece
     return len(piece)

@@ -10,11 +10,12 @@ import pyarrow as pa
 
 from moonsense.codec.arrow.schema import Sensor, names, sensor_of
 from moonsense.contract import times
+from moonsense.errors import NotFoundError
 from moonsense.frames._frame import Frame
 from moonsense.frames._order import in_order, with_keys
 from moonsense.frames._reading import Reading
 from moonsense.frames._rows import Selection
-from moonsense.frames._sources import Between, Wanted, parts
+from moonsense.frames._sources import Between, Part, Wanted, parts
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 __all__ = ["batches", "read", "schema", "sensors"]
@@ -97,6 +98,7 @@ def read(
         ValueError: there is no such sensor or column.
         TypeError: the source is none, or has no filters.
         FileNotFoundError: there is nothing at the path.
+        NotFoundError: a session that was named is not in the source.
         DataError: something in the source is no bundle, or its end is missing;
             of what was not asked for, that may stay unseen.
         RequestError: a cloud did not give what was asked for.
@@ -184,7 +186,17 @@ def _groups(
     if sessions is not None and filters:
         raise TypeError(f"give sessions or filters ({', '.join(filters)}), not both")
     wanted = _wanted(sessions, between, filters)
-    return Reading(selections, wanted.ids).batches(parts(source, wanted))
+    return _with_all_named(Reading(selections, wanted.ids), parts(source, wanted), wanted)
+
+
+def _with_all_named(
+    reading: Reading, some: Iterator[Part], wanted: Wanted
+) -> Iterator[dict[str, pa.RecordBatch]]:
+    """The batches; at their end a NotFoundError when a session that was named is nowhere."""
+    yield from reading.batches(some)
+    missing = [one for one in wanted.ids or () if one not in reading.seen | wanted.there]
+    if missing:
+        raise NotFoundError(f"there is no session {', '.join(missing)} in the source", status=404)
 
 
 def _wanted(sessions: Sessions | None, between: Between, filters: Mapping[str, Any]) -> Wanted:
@@ -208,6 +220,8 @@ def _selections(sensor: str | Iterable[str], columns: Columns | None, between: B
 def _micros(moment: datetime | None) -> int | None:
     if moment is None:
         return None
+    if not isinstance(moment, datetime):
+        raise TypeError(f"between takes two datetimes, or None for an open end, not {moment!r}")
     return (times.aware(moment) - _EPOCH) // timedelta(microseconds=1)
 
 
@@ -226,6 +240,9 @@ def _columns(sensors: Sequence[Sensor], columns: Columns | None) -> dict[str, tu
         wanted = [columns] if isinstance(columns, str) else list(columns)
         chosen = {name: tuple(one for one in wanted if one in whole) for name, whole in there.items()}
         unknown = [one for one in wanted if not any(one in whole for whole in there.values())]
+    for name, some in chosen.items():
+        if len(set(some)) < len(some):
+            raise ValueError(f"a column of {name} is asked for twice: {', '.join(some)}")
     if unknown:
         known = "; ".join(f"{name} has {', '.join(whole)}" for name, whole in there.items())
         raise ValueError(f"there is no column {', '.join(map(repr, unknown))}: {known}")

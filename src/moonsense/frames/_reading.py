@@ -27,7 +27,11 @@ Batches = dict[str, pa.RecordBatch]
 
 
 class Reading:
-    """Reads some sensors out of parts of a source."""
+    """Reads some sensors out of parts of a source.
+
+    Attributes:
+        seen: which of the sessions that were named had bundles so far.
+    """
 
     def __init__(self, selections: Sequence[Selection], session_ids: Collection[str] | None = None) -> None:
         """
@@ -37,6 +41,7 @@ class Reading:
         """
         self._selections = selections
         self._session_ids = session_ids
+        self.seen: set[str] = set()
         self._readers = {
             selection.sensor.field: TextReader(selection.sensor.plan, selection.columns)
             for selection in selections
@@ -174,7 +179,12 @@ class Reading:
         return {selection.sensor.name: from_messages(selection, bundles) for selection in self._selections}
 
     def _is_wanted(self, session_id: str) -> bool:
-        return self._session_ids is None or session_id in self._session_ids
+        if self._session_ids is None:
+            return True
+        if session_id not in self._session_ids:
+            return False
+        self.seen.add(session_id)
+        return True
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, int]]:

@@ -7,7 +7,7 @@ import io
 import logging
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import IO, Any, Protocol, TypeVar, runtime_checkable
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from moonsense.codec import json
 from moonsense.contract.ids import is_id
-from moonsense.contract.layout import BUNDLES, METADATA
+from moonsense.contract.layout import BUNDLES, METADATA, PACKETS
 from moonsense.errors import DecodeError, IntegrityError, NotFoundError
 from moonsense.frames._lines import Text, texts
 from moonsense.models.bundle_v2_pb2 import Bundle, SealedBundle
@@ -25,7 +25,7 @@ from moonsense.models.data_plane_v2_sdk_pb2 import Session
 logger = logging.getLogger("moonsense.frames")
 
 _BUNDLES_AT_A_TIME = 256
-_PACKED = frozenset({".gz", ".zst", ".bz2", ".lz4"})
+_PACKED = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 
 _SLACK = timedelta(days=1)
 """How far the times of a session may be off those of its events, for clocks that are wrong or were set."""
@@ -64,12 +64,14 @@ class Wanted:
         listed: the sessions themselves, where they were given.
         filters: of a client's ``list_sessions``.
         between: the times that are wanted of them.
+        there: those of the ids that the source has, as far as it is seen without reading them.
     """
 
     ids: tuple[str, ...] | None
     listed: Mapping[str, Session]
     filters: Mapping[str, Any]
     between: Between
+    there: set[str] = field(default_factory=set)
 
     def can_hold(self, session: Session) -> bool:
         """Whether a session can have events in the time that is wanted, as far as it says."""
@@ -99,6 +101,8 @@ def parts(source: object, wanted: Wanted) -> Iterator[Part]:
     if isinstance(source, (bytes, bytearray, memoryview)):
         return texts(io.BytesIO(source), "the text", "")
     if isinstance(source, (str, os.PathLike)):
+        if isinstance(source, str) and source.lstrip().startswith("{"):
+            raise TypeError("this is the text of bundles, not a path: give it as bytes")
         return _of_paths([source], wanted)
     if hasattr(source, "read"):
         name = getattr(source, "name", "")
@@ -114,6 +118,7 @@ def parts(source: object, wanted: Wanted) -> Iterator[Part]:
 def _of_client(client: Client, wanted: Wanted) -> Iterator[Part]:
     if wanted.ids is not None:
         for session_id in wanted.ids:
+            wanted.there.add(session_id)  # or the cloud says that it is not
             session = wanted.listed.get(session_id)
             if session is None or wanted.can_hold(session):
                 yield from _session(client, session_id)
@@ -185,6 +190,7 @@ def _of_paths(sources: Iterable[str | os.PathLike[str]], wanted: Wanted) -> Iter
             session_id = path.parent.name if path.name == BUNDLES and is_id(path.parent.name) else ""
             if session_id and wanted.ids is not None and session_id not in wanted.ids:
                 continue
+            wanted.there.add(session_id)
             if session_id and any(wanted.between) and not _metadata_can_hold(path, wanted):
                 continue
             try:
@@ -210,15 +216,16 @@ def _files(source: str | os.PathLike[str]) -> Iterator[Path]:
         found = [path]
     else:
         found = [Path(name) for name in sorted(glob.glob(os.fspath(source), recursive=True))]  # noqa: PTH207 (an absolute pattern)
-    count = 0
+    given: set[Path] = set()  # a pattern may match a folder, and what is in it
     for one in found:
         # A folder whose name begins with a dot is a download that is under way.
         inside = sorted(one.rglob(BUNDLES)) if one.is_dir() else [one]
         for file in inside:
-            if not any(part.startswith(".") for part in file.relative_to(one).parts[:-1]):
-                count += 1
+            hidden = any(part.startswith(".") for part in file.relative_to(one).parts[:-1])
+            if not hidden and file.name not in (METADATA, PACKETS) and file not in given:
+                given.add(file)
                 yield file
-    if not count:
+    if not given:
         raise FileNotFoundError(2, f"no recording (a file, or folders with {BUNDLES})", os.fspath(source))
 
 
@@ -255,6 +262,7 @@ def described(source: object, session_id: str) -> Session | None:
 
 def _opened(path: Path) -> IO[bytes]:
     """A file, unpacked by what its name ends in."""
-    if path.suffix in _PACKED:
-        return pa.input_stream(path)  # type: ignore[no-any-return]
+    packed = _PACKED.get(path.suffix.lower())
+    if packed:
+        return pa.input_stream(path, compression=packed)  # type: ignore[no-any-return]
     return path.open("rb", buffering=0)

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from moonsense.codec.arrow.schema import BUNDLES, names
 from moonsense.display.words import duration_text, event_seconds, platform_text
+from moonsense.errors import NotFoundError
 from moonsense.frames._frame import Frame
 from moonsense.frames._plot.kinds import SERIES, columns_of, companions
 from moonsense.frames._plot.rows import Rows
@@ -120,13 +121,18 @@ def _read(
     columns = {name: columns_of(name) for name in (*sensors, BUNDLES)}
     collected: dict[str, list[pa.RecordBatch]] = {name: [] for name in columns}
     ids: dict[str, None] = {}
-    for group in batches(source, columns, sessions=session, columns=columns, between=between):
-        ids |= dict.fromkeys(_ids(group.values()))
-        if len(ids) > 1:
-            raise _too_many(list(ids))
-        for name, batch in group.items():
-            if batch.num_rows:
-                collected[name].append(batch)
+    try:
+        for group in batches(source, columns, sessions=session, columns=columns, between=between):
+            ids |= dict.fromkeys(_ids(group.values()))
+            if len(ids) > 1:
+                raise _too_many(list(ids))
+            for name, batch in group.items():
+                if batch.num_rows:
+                    collected[name].append(batch)
+    except NotFoundError:
+        if isinstance(source, Client):
+            raise
+        # It may be described without bundles.
     tables = {}
     for name, some in collected.items():
         whole = schema(name)
