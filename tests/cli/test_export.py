@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -78,8 +79,8 @@ def test_a_cloud_and_later_what_came(
     came = record(checkout_bot(3), labels=(label,))
     result = on_cloud("export", "--to", lake, "-l", label, "--json")
     said = json.loads(result.stdout)
-    # The day's part is small, so it is written anew with the one that came.
-    assert (said["sessions"], said["unchanged"], said["ok"], result.stderr) == (4, 3, True, "")
+    # The day's part is small, so it is written anew with the one that came, which alone counts.
+    assert (said["sessions"], said["unchanged"], said["ok"], result.stderr) == (1, 3, True, "")
     assert ids(lake, "bundles") == {*sessions, came}
 
 
@@ -142,6 +143,34 @@ def test_failures_are_listed_and_made_good(run: Callable, folder: Path, tmp_path
     broken.write_bytes(whole)
     assert run("export", "--from", folder, "--to", tmp_path / "lake").exit_code == 0
     assert len(ids(tmp_path / "lake", "bundles")) == 2
+
+
+def test_what_a_download_repaired_comes_again(
+    on_cloud: Callable, label: str, sessions: list[str], tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    assert on_cloud("download", "-l", label, "--output", data).exit_code == 0
+    (path,) = data.glob(f"*/{sessions[1]}/raw_sealed_bundles.json")
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"index":1', b'"index":7'))
+    options = ("export", "--from", data, "--to", tmp_path / "lake")
+    assert on_cloud(*options).exit_code == 0
+    assert on_cloud("download", "--repair", "--output", data).exit_code == 0
+    assert path.read_bytes() == whole
+    result = on_cloud(*options)
+    assert "exported 1 session, " in result.stderr
+    assert "2 already there" in result.stderr
+    bundles = pyarrow.dataset.dataset(tmp_path / "lake" / "sensor=bundles", format="parquet").to_table()
+    assert 7 not in bundles["bundle_index"].to_pylist()
+
+
+def test_files_without_notes_are_one_line(run: Callable, folder: Path, tmp_path: Path) -> None:
+    options = ("export", "--from", folder, "--to", tmp_path / "lake", "--sensor", "pointer")
+    assert run(*options).exit_code == 0
+    shutil.rmtree(tmp_path / "lake" / "_export")
+    result = run(*options)
+    assert result.exit_code == 2
+    assert "has 1 file of an earlier export of which there are no notes in _export/" in error_of(result)
 
 
 def test_processes_stand_in_another_folder(

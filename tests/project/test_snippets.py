@@ -327,7 +327,7 @@ def test_export(terminal: Terminal, cloud, client, recording_client) -> None:
         if block.language == "sql":
             with duckdb.connect() as connection:
                 connection.execute(f"SET file_search_path = '{terminal.folder}'")
-                assert session_id in dict(connection.execute(block.text).fetchall())
+                assert session_id in {row[0] for row in connection.execute(block.text).fetchall()}
         elif block.language == "python":
             assert "were there" in terminal.python(block)
         elif block.language == "sh":

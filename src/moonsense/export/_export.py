@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Set
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from moonsense.codec.arrow.schema import BUNDLES
 from moonsense.errors import ConfigurationError, ExportError
 from moonsense.export._lake import Lake
-from moonsense.export._parts import Planner
+from moonsense.export._parts import Part, Planner
 from moonsense.export._source import source_of
 from moonsense.export._tables import TABLES
 from moonsense.export._write import PartWriter, Written
@@ -23,13 +24,18 @@ FORMATS = (*TABLES, "mcap")
 ROWS = 1_000_000
 """Rows of a part, in all of its tables together: some tens of megabytes of Parquet."""
 
+_PART_FILE = re.compile(
+    rf"sensor=\w+/date=\d{{4}}-\d\d-\d\d/[0-9a-f]{{16}}({'|'.join(map(re.escape, TABLES.values()))})"
+)
+"""What an export calls the files of tables; others are somebody's own."""
+
 
 @dataclass
 class ExportReport:
     """What an export did.
 
     Attributes:
-        sessions: how many were written.
+        sessions: how many new or changed ones were written.
         unchanged: how many were there already as they are.
         rows, files, size: what was written: rows of all tables, files, bytes.
         gone: ids of those that the source lost meanwhile; what was exported of them stays.
@@ -109,7 +115,8 @@ def export(
         filters: of a client's ``list_sessions``: labels, platforms, since, until and so on.
 
     Raises:
-        ConfigurationError: nothing can be written there, or there are tables in another format.
+        ConfigurationError: nothing can be written there, there are tables in another format, or
+            files of tables of which there are no notes.
         StoreError: the object store does not answer, or refuses.
         FileNotFoundError: there is no such folder of recordings, here or where a worker is.
         ValueError: there is no such format or sensor.
@@ -130,7 +137,10 @@ def export(
             f" all files of a table for one format: give {format} a place of its own"
         )
     found = source_of(source, sessions, filters)
-    planner = Planner(lake.parts(format), wanted, rows, found.again)
+    parts, files = list(lake.parts(format)), lake.files(format)
+    if format in TABLES:
+        _check_known(files, parts, lake.place)
+    planner = Planner(parts, files, wanted, rows, found.again)
     for item in found.items():
         planner.add(item)
     report = ExportReport(unchanged=planner.unchanged)
@@ -144,6 +154,18 @@ def export(
             on_progress(done, total, report.size)
     report.seconds = time.perf_counter() - began
     return report
+
+
+def _check_known(files: Set[str], parts: Iterable[Part], place: str) -> None:
+    """Raises ConfigurationError when there are files of which no note is: their rows would be there twice."""
+    known = {path for part in parts for path in part.files}
+    unknown = sorted(path for path in files - known if _PART_FILE.fullmatch(path))
+    if unknown:
+        raise ConfigurationError(
+            f"{place} has {len(unknown):,} file{'' if len(unknown) == 1 else 's'} of an earlier export"
+            f" of which there are no notes in _export/, {unknown[0]} first: rows would be there twice."
+            " Remove them, or export to another place"
+        )
 
 
 def _sensors(names: Iterable[str] | None, format: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from moonsense.errors import MissingExtraError
 from moonsense.export._parts import Part
+from moonsense.export._tables import TABLES
 
 try:
     import obstore
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 _NOTES = "_export"
 """Readers of datasets pass by what begins with an underscore."""
+
+
+_FEW = 100
+"""So many folders are listed one by one, whatever lies beside them; for more, all that there is in one go."""
 
 
 class Lake:
@@ -77,6 +82,18 @@ class Lake:
         for path in sorted(found):
             if path.endswith(".json"):
                 yield Part.load(self.get(path))
+
+    def files(self, format: str) -> set[str]:
+        """The paths of all files where those of a format are, of whatever kind they are."""
+        above = "sensor=" if format in TABLES else "date="
+        with store_errors("cannot list"):
+            found = obstore.list_with_delimiter(self._store)["common_prefixes"]
+            folders = [prefix for prefix in found if prefix.startswith(above)]
+            listed = folders if len(folders) <= _FEW else [None]
+            paths = (
+                one["path"] for prefix in listed for some in obstore.list(self._store, prefix) for one in some
+            )
+            return {path for path in paths if path.startswith(above)}
 
     def note(self, format: str, part: Part) -> None:
         """Note a part down."""

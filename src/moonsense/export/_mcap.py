@@ -28,8 +28,6 @@ except ImportError:
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-ENDING = ".mcap"
-
 _MILLI = 1_000_000
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 
 _OPEN_BELOW = 0.5
 """A part with less than this share of the rows it may have takes in more sessions of its day."""
+
+UNSURE = "unsure"
+"""The version of a session of which a part may not have all: no source gives it, so it is read again."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,11 @@ class Item:
 
     Attributes:
         day: on which it was created, in UTC, as ``2026-03-01``.
-        version: a text that is another when there is more of it.
+        version: a text that is another when there is more of it, or something else.
         rows: about how many rows it has in all tables.
         path: its file below the source's folder; "" in a cloud.
+        bundles: how many it must have at least.
+        guessed: whether the day is a guess, for which it does not leave the day that it was exported to.
     """
 
     session_id: str
@@ -32,6 +37,8 @@ class Item:
     version: str
     rows: int
     path: str = ""
+    bundles: int = 0
+    guessed: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,12 +87,19 @@ class Work:
     Attributes:
         part: as it was noted down.
         items: the sessions that are read for it.
+        changed: ids of those of them that are asked for and are new, or not written as they are now.
         moved: ids of those that leave it. All others that it has stay in it as they are.
+        lost: the paths of its files that are not there.
+        partly: whether it may not have all of the sessions that it has: files are not
+            there, or a run was killed, or there are more sensors now.
     """
 
     part: Part
     items: tuple[Item, ...]
+    changed: frozenset[str] = frozenset()
     moved: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
+    partly: bool = False
 
     def kept(self, read: Iterable[Item]) -> dict[str, tuple[str, int]]:
         """The sessions that stay as they are, when these were read: their version and rows.
@@ -102,6 +116,7 @@ class Planner:
 
     Args:
         parts: those that there are.
+        files: the paths of the files that there are.
         sensors: the tables that are wanted.
         rows: how many a part may have; a session with more has a part of its own.
         again: gives a session that was exported before and is not among those
@@ -111,42 +126,51 @@ class Planner:
     def __init__(
         self,
         parts: Iterable[Part],
+        files: Set[str],
         sensors: tuple[str, ...],
         rows: int,
         again: Callable[[str, str], Item | None],
     ) -> None:
         self._parts = {part.id: part for part in parts}
+        self._lost = {part.id: frozenset(part.files) - files for part in self._parts.values()}
         self._home = {name: part.id for part in self._parts.values() for name in part.sessions}
         self._sensors = sensors
         self._rows = rows
         self._again = again
         self._wanted: dict[str, dict[str, Item]] = {}
         self._fresh: dict[str, list[Item]] = {}
+        self._changed: set[str] = set()
         self.unchanged = 0
 
     def add(self, item: Item) -> None:
         """Take in a session that is wanted."""
         part = self._parts.get(self._home.get(item.session_id, ""))
+        stays = part is not None and (part.day == item.day or item.guessed)
+        if part is not None and stays and self._is_written(part, item):
+            self.unchanged += 1
+            return
+        self._changed.add(item.session_id)
         if part is None:
             self._fresh.setdefault(item.day, []).append(item)
-        elif part.day != item.day:
+        elif not stays:
             # Its time was corrected: it moves.
             self._wanted.setdefault(part.id, {})
             self._fresh.setdefault(item.day, []).append(item)
-        elif self._is_written(part, item):
-            self.unchanged += 1
         else:
             self._wanted.setdefault(part.id, {})[item.session_id] = item
 
     def _is_written(self, part: Part, item: Item) -> bool:
         version, _ = part.sessions[item.session_id]
-        return part.done and version == item.version and set(self._sensors) <= set(part.sensors)
+        return self._is_whole(part) and version == item.version and set(self._sensors) <= set(part.sensors)
+
+    def _is_whole(self, part: Part) -> bool:
+        return part.done and not self._lost[part.id]
 
     def work(self) -> Iterator[Work]:
         """The parts to write, each with the sessions that it had and those that come in."""
         moved = frozenset(item.session_id for items in self._fresh.values() for item in items)
         for part in self._parts.values():
-            if part.id in self._wanted or not part.done:
+            if part.id in self._wanted or not self._is_whole(part):
                 self._wanted.setdefault(part.id, {})
                 self._fill(part, moved)
         for day in self._fresh:
@@ -183,7 +207,14 @@ class Planner:
         items.sort(key=lambda item: item.session_id)
         sensors = tuple(sorted({*part.sensors, *self._sensors}))
         leave = moved & part.sessions.keys() - {item.session_id for item in items}
-        return Work(replace(part, sensors=sensors), tuple(items), frozenset(leave))
+        return Work(
+            replace(part, sensors=sensors),
+            tuple(items),
+            frozenset(item.session_id for item in items if item.session_id in self._changed),
+            frozenset(leave),
+            self._lost.get(part.id, frozenset()),
+            partly=part.id in self._parts and not (self._is_whole(part) and {*part.sensors} == {*sensors}),
+        )
 
 
 def _groups(items: list[Item], rows: int) -> Iterator[list[Item]]:

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from moonsense.codec import json
+from moonsense.codec.arrow.schema import BUNDLES as BUNDLES_TABLE
 from moonsense.codec.ndjson import NdjsonParser
 from moonsense.contract.counters import BUNDLE
 from moonsense.contract.ids import is_id
 from moonsense.contract.layout import BUNDLES, METADATA
-from moonsense.errors import DecodeError, NotFoundError
+from moonsense.errors import DataError, DecodeError, IncompleteError, NotFoundError
 from moonsense.export._parts import Item
 from moonsense.frames import Frame, read
 from moonsense.models.bundle_v2_pb2 import SealedBundle
@@ -23,6 +27,8 @@ _BYTES_A_ROW = 60
 """Of a line of JSON, where nobody counted the rows."""
 
 _PIECE = 1024 * 1024
+
+_NO_DAY = date(1970, 1, 1).isoformat()
 
 
 @runtime_checkable
@@ -117,12 +123,39 @@ class Folder:
         return self._all().get(session_id)
 
     def frames(self, items: Sequence[Item], sensors: Sequence[str]) -> dict[str, Frame]:
-        """The tables of some sessions."""
-        return read([self._folder / item.path for item in items], list(sensors))
+        """The tables of some sessions. Raises IncompleteError when one has too few bundles."""
+        # Bundles are counted in the same pass: lines counted in another one cost as much.
+        names = list(dict.fromkeys([*sensors, BUNDLES_TABLE]))
+        columns = None if BUNDLES_TABLE in sensors else {BUNDLES_TABLE: ["session_id"]}
+        frames = read([self._folder / item.path for item in items], names, columns=columns)
+        self._check_bundles(items, frames[BUNDLES_TABLE].arrow["session_id"])
+        return {name: frames[name] for name in sensors}
+
+    def _check_bundles(self, items: Sequence[Item], session_ids: pa.ChunkedArray) -> None:
+        if len(items) == 1:  # whatever id its lines have
+            self._check_count(items[0], len(session_ids))
+            return
+        counted = pc.value_counts(session_ids.cast(pa.string())).to_pylist()
+        counts = {one["values"]: one["counts"] for one in counted}
+        for item in items:
+            self._check_count(item, counts.get(item.session_id, 0))
+
+    def _check_count(self, item: Item, count: int) -> None:
+        if count < item.bundles:
+            raise IncompleteError(
+                f"there are {count} bundles, and {item.bundles} in the metadata",
+                where=str((self._folder / item.path).parent),
+            )
 
     def bundles(self, item: Item) -> Iterator[SealedBundle]:
-        """The bundles of a session, as they lie there."""
-        path = self._folder / item.path
+        """The bundles of a session, as they lie there. Raises IncompleteError when they were too few."""
+        count = 0
+        for sealed in self._sealed(self._folder / item.path):
+            count += 1
+            yield sealed
+        self._check_count(item, count)
+
+    def _sealed(self, path: Path) -> Iterator[SealedBundle]:
         parser = NdjsonParser(SealedBundle, where=str(path))
         with path.open("rb") as file:
             while piece := file.read(_PIECE):
@@ -142,14 +175,46 @@ class Folder:
         # A folder whose name begins with a dot is a download that is under way.
         if not is_id(name) or any(part.startswith(".") for part in relative.parts):
             return None
-        size = path.stat().st_size
+        status = path.stat()
         try:
             session = json.parse(path.with_name(METADATA).read_bytes(), Session)
-        except (FileNotFoundError, DecodeError):
+        except (OSError, DecodeError):
             session = Session()
-        day = session.created_at.ToDatetime(UTC).date().isoformat()
-        counted = sum(counter.total for counter in session.counters.values())
-        return Item(name, day, f"bytes {size}", counted or size // _BYTES_A_ROW, relative.as_posix())
+        if session.HasField("created_at"):
+            day, guessed = session.created_at.ToDatetime(UTC).date().isoformat(), False
+        else:
+            day, guessed = self._day(path)
+        totals = {name: counter.total for name, counter in session.counters.items()}
+        bundles = totals.get(BUNDLE, 0)
+        # A repair of the same length is a new file. What is copied with its times is not read
+        # again, which by its inode it would be.
+        version = f"bytes {status.st_size}, mtime {status.st_mtime_ns}, bundles {bundles}"
+        rows = sum(totals.values()) or status.st_size // _BYTES_A_ROW
+        return Item(name, day, version, rows, relative.as_posix(), bundles, guessed)
+
+    def _day(self, path: Path) -> tuple[str, bool]:
+        """The day of a recording that does not say when it was created, and whether it is a guess.
+
+        That of its first bundle with a wall clock, or that by which a folder is
+        called in which it lies.
+        """
+        unreadable = False
+        try:
+            for sealed in self._sealed(path):
+                if (millis := sealed.bundle.client_time.wall_time_millis) > 0:
+                    return datetime.fromtimestamp(millis / 1000, UTC).date().isoformat(), False
+        except (DataError, OSError, ValueError, OverflowError):
+            unreadable = True
+        above = [*reversed(path.relative_to(self._folder).parts[:-2]), self._folder.name]
+        day = next(filter(_is_day, above), _NO_DAY)
+        return day, unreadable or day == _NO_DAY
+
+
+def _is_day(name: str) -> bool:
+    try:
+        return date.fromisoformat(name).isoformat() == name
+    except ValueError:
+        return False
 
 
 def source_of(source: object, sessions: Iterable[str] | None, filters: Mapping[str, Any]) -> Source:

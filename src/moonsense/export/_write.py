@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from moonsense.errors import MoonsenseError, NotFoundError
 from moonsense.export._lake import Lake
-from moonsense.export._parts import Item, Part, Work
+from moonsense.export._parts import UNSURE, Item, Part, Work
 from moonsense.export._source import Source
 from moonsense.export._tables import TABLES, decode, encode, of_sessions
 from moonsense.frames import Frame, schema
@@ -29,7 +29,8 @@ class Written:
     """What came of a part.
 
     Attributes:
-        sessions, rows: how many were read for it.
+        sessions: how many new or changed ones are in it.
+        rows: how many were read for it.
         files, size: how many were written, and their bytes.
         gone: ids of those that the source has no more.
         failures: the error of each that could not be read, by id.
@@ -47,9 +48,10 @@ class Written:
 class _Contents:
     """The files of a part by path, and the sessions that were read for them.
 
-    ``kept_files`` stay as they are.
+    ``tables`` are what is to be in files, by sensor; ``kept_files`` stay as they are.
     """
 
+    tables: dict[str, list[pa.Table]] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     kept_files: set[str] = field(default_factory=set)
     items: list[Item] = field(default_factory=list)
@@ -68,13 +70,22 @@ class PartWriter:
         """Write a part and note it down.
 
         A session that cannot be read is left out. When it was exported before,
-        the part stays as it is, so that nothing of it is lost.
+        what there is of it stays.
         """
-        part, written = work.part, Written()
-        contents = (self._tables if self.format in TABLES else self._recordings)(work, written)
-        if written.failures.keys() & part.sessions.keys():
-            return written
+        part, written, contents = work.part, Written(), _Contents()
+        read = self._read_tables if self.format in TABLES else self._read_recordings
+        read(part, [item for item in work.items if item.session_id in work.changed], contents, written)
+        if not contents.items and not work.partly and not work.moved:
+            return written  # it would be what it is
+        read(part, [item for item in work.items if item.session_id not in work.changed], contents, written)
         kept = work.kept(contents.items)
+        if self.format in TABLES:
+            self._put_together(work, kept, contents)
+        else:
+            contents.kept_files = {self._recording(part, name) for name in kept} - work.lost
+        for name, (_, rows) in kept.items():
+            if work.partly or name in written.failures:
+                kept[name] = UNSURE, rows
         # Noted down before anything is written: a later run finds what a killed one left.
         begun = {*part.files, *contents.files}
         claimed = {item.session_id: ("", item.rows) for item in contents.items}
@@ -87,7 +98,8 @@ class PartWriter:
             self.lake.delete(path)
         sessions = kept | {item.session_id: (item.version, item.rows) for item in contents.items}
         self._note(replace(part, sessions=sessions, files=tuple(sorted(files)), done=True))
-        written.sessions, written.rows = len(contents.items), contents.rows
+        written.sessions = sum(item.session_id in work.changed for item in contents.items)
+        written.rows = contents.rows
         written.files = len(contents.files)
         written.size = sum(map(len, contents.files.values()))
         return written
@@ -98,32 +110,33 @@ class PartWriter:
         else:
             self.lake.forget(self.format, part)
 
-    def _tables(self, work: Work, written: Written) -> _Contents:
-        """A file a sensor with the rows of all sessions."""
-        part, contents = work.part, _Contents()
-        collected: dict[str, list[pa.Table]] = {name: [] for name in part.sensors}
-        for group in _groups(work.items):
-            for items, frames in self._read(group, part.sensors, written):
-                contents.items += items
+    def _read_tables(self, part: Part, items: Sequence[Item], contents: _Contents, written: Written) -> None:
+        """The tables of some sessions."""
+        for group in _groups(items):
+            for some, frames in self._read(group, part.sensors, written):
+                contents.items += some
                 for name, frame in frames.items():
                     if len(frame):
-                        collected[name].append(frame.arrow)
-        kept = work.kept(contents.items)
-        for name, tables in collected.items():
+                        contents.tables.setdefault(name, []).append(frame.arrow)
+
+    def _put_together(self, work: Work, kept: Iterable[str], contents: _Contents) -> None:
+        """A file a sensor with the rows of all sessions."""
+        part = work.part
+        for name in part.sensors:
+            tables = contents.tables.pop(name, [])
             path = f"sensor={name}/date={part.day}/{part.id}{TABLES[self.format]}"
             contents.rows += sum(table.num_rows for table in tables)
             if kept and path in part.files:
                 tables.insert(0, self._kept(path, name, kept))
             if any(table.num_rows for table in tables):
                 contents.files[path] = encode(tables, self.format)
-        return contents
 
     def _kept(self, path: str, sensor: str, sessions: Iterable[str]) -> pa.Table:
         """What a file has of sessions that stay as they are."""
         try:
             content = self.lake.get(path)
         except FileNotFoundError:
-            return schema(sensor).empty_table()  # noted down by a run that was killed before it wrote it
+            return schema(sensor).empty_table()  # removed, or never written by a run that was killed
         return of_sessions(decode(content, self.format, schema(sensor)), sessions)
 
     def _read(
@@ -144,16 +157,13 @@ class PartWriter:
             if one is not None:
                 yield [item], one
 
-    def _recordings(self, work: Work, written: Written) -> _Contents:
+    def _read_recordings(
+        self, part: Part, items: Sequence[Item], contents: _Contents, written: Written
+    ) -> None:
         """A file a session with the messages of all sensors."""
         from moonsense.export import _mcap  # noqa: PLC0415 (tables need no mcap)
 
-        part, contents = work.part, _Contents()
-
-        def path(session_id: str) -> str:
-            return f"date={part.day}/{session_id}{_mcap.ENDING}"
-
-        for item in work.items:
+        for item in items:
             made = self._tried(
                 item,
                 lambda item=item: _mcap.encode(self.source.bundles(item), part.sensors),  # type: ignore[misc]
@@ -163,9 +173,10 @@ class PartWriter:
                 content, rows = made
                 contents.items.append(item)
                 contents.rows += rows
-                contents.files[path(item.session_id)] = content
-        contents.kept_files = {path(name) for name in work.kept(contents.items)}
-        return contents
+                contents.files[self._recording(part, item.session_id)] = content
+
+    def _recording(self, part: Part, session_id: str) -> str:
+        return f"date={part.day}/{session_id}.mcap"
 
     def _tried(self, item: Item, read: Callable[[], T], written: Written) -> T | None:
         try:
