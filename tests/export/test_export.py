@@ -210,6 +210,21 @@ def test_a_run_that_is_killed_is_gone_on_with(recordings: Path, tmp_path: Path, 
     assert export(recordings, lake).sessions == 0
 
 
+def test_what_a_killed_writer_left_half_written_is_removed(recordings: Path, tmp_path: Path) -> None:
+    lake = tmp_path / "lake"
+    export(recordings, lake)
+    there = files(lake)
+    note, table = (
+        next(path for path in sorted(there) if path.endswith(end)) for end in (".json", ".parquet")
+    )
+    own = Path(table).with_name("notes of mine #1.txt").as_posix()
+    for half in (f"{note}#1", f"{table}#12", "date=2026-01-01/abc.mcap#3", own):
+        (lake / half).parent.mkdir(exist_ok=True)
+        (lake / half).write_bytes(b"half")
+    assert export(recordings, lake).sessions == 0
+    assert files(lake) == there | {own: b"half"}
+
+
 def test_to_an_address(recordings: Path, tmp_path: Path) -> None:
     export(recordings, f"file://{tmp_path}/lake")
     assert dataset(tmp_path / "lake", "pointer").num_rows

@@ -152,6 +152,7 @@ def export(
         done += len(one.items)
         if on_progress is not None:
             on_progress(done, total, report.size)
+    lake.sweep()
     report.seconds = time.perf_counter() - began
     return report
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _NOTES = "_export"
 """Readers of datasets pass by what begins with an underscore."""
 
+_HALF = re.compile(r"[0-9A-Za-z-]+\.(json|parquet|arrow|csv|mcap)#\d+")
+"""What the store calls a file that it has begun."""
 
 _FEW = 100
 """So many folders are listed one by one, whatever lies beside them; for more, all that there is in one go."""
@@ -94,6 +97,19 @@ class Lake:
                 one["path"] for prefix in listed for some in obstore.list(self._store, prefix) for one in some
             )
             return {path for path in paths if path.startswith(above)}
+
+    def sweep(self) -> None:
+        """Remove what a writer that was killed left half written in a folder.
+
+        The store writes beside a file, under its name and a number, and some
+        readers would take that for a part.
+        """
+        if "://" in self.place:
+            return
+        for pattern in (f"{_NOTES}/*/*#*", "sensor=*/date=*/*#*", "date=*/*#*"):
+            for path in Path(self.place).glob(pattern):
+                if _HALF.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
 
     def note(self, format: str, part: Part) -> None:
         """Note a part down."""
