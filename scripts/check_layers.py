@@ -44,6 +44,7 @@ LEVELS: dict[str, int] = {
     # The paths that the published clients had: they hand on what is elsewhere.
     "pd": 7,
     "util": 7,
+    "__main__": 8,  # runs the command line
 }
 
 # Lower, and still not to be imported: a cloud that used the client would test

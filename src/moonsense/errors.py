@@ -20,6 +20,7 @@
     │   ├── DecodeError             not the JSON or protobuf of this message
     │   ├── IntegrityError          a digest or a checksum differs
     │   ├── IncompleteError         the end is missing
+    │   ├── DamagedLedgerError      what a folder of downloads keeps of itself cannot be read
     │   └── SignatureError          a webhook is not from whoever knows the secret, or is too old
     ├── RecordingError              bundles that could not be sent; they are kept on it
     ├── CheckpointError             a consumer's checkpoints cannot be read or written
@@ -48,6 +49,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "ConnectionFailed",
+    "DamagedLedgerError",
     "DataError",
     "DecodeError",
     "DownloadError",
@@ -288,6 +290,10 @@ class IntegrityError(DataError):
 
 class IncompleteError(DataError):
     """The end is missing: a body or a file stopped before it was whole."""
+
+
+class DamagedLedgerError(DataError):
+    """The ledger of a folder of downloads cannot be read; `where` is the file."""
 
 
 class SignatureError(DataError):

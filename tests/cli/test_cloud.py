@@ -148,6 +148,39 @@ def test_import_says_what_failed_and_takes_the_rest(
     assert str(broken) in result.stderr
 
 
+def test_import_says_which_recording_has_no_metadata(
+    run: Callable, data: Path, tmp_path: Path, write_recording: Callable
+) -> None:
+    lost = write_recording(tmp_path / "tree", "lost1", checkout_bot(1))
+    (lost / "metadata.json").unlink()
+    result = run("cloud", "import", tmp_path / "tree", ON, data)
+    assert (result.exit_code, result.stderr) == (1, f"error: {lost}: there is no metadata.json\n")
+
+
+def test_what_was_imported_without_its_bundles_and_packets_can_be_downloaded(
+    run: Callable,
+    start_script: Callable,
+    made: dict[str, Any],
+    data: Path,
+    tmp_path: Path,
+    write_recording: Callable,
+) -> None:
+    folder = write_recording(tmp_path / "tree", "empty1", checkout_bot(1))
+    (folder / "raw_sealed_bundles.json").write_bytes(b"")
+    metadata = json.loads((folder / "metadata.json").read_text())
+    metadata["counters"] = {"bundle": {"total": 1}, "packet": {"total": 2}}
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    assert run("cloud", "import", tmp_path / "tree", ON, data).exit_code == 0
+
+    process = start_script("cloud", "serve", ON, data, "--port", "0")
+    address = process.stdout.readline().decode().partition(",")[0].removeprefix("http://")
+    variables = {**made["environment"], "MOONSENSE_ROOT_DOMAIN": address}
+    result = run("download", "--output", tmp_path / "out", **variables)
+    assert result.exit_code == 0, result.stderr
+    (path,) = (tmp_path / "out").glob("2*/empty1/raw_sealed_bundles.json")
+    assert path.read_bytes() == b""
+
+
 def test_import_of_a_folder_that_is_not_there(run: Callable, data: Path, tmp_path: Path) -> None:
     assert run("cloud", "import", tmp_path / "nowhere", ON, data).exit_code == 2
 

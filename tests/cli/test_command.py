@@ -106,6 +106,13 @@ def test_version(run: Callable) -> None:
     assert run("--version").stdout == f"moonsense {version()}\n"
 
 
+def test_the_package_runs_as_the_command() -> None:
+    command = [sys.executable, "-m", "moonsense", "download", "--help"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "Usage: moonsense download" in result.stdout
+
+
 def test_shell_completion_offers_commands(run_script: Callable) -> None:
     result = run_script(_MOONSENSE_COMPLETE="complete_bash", COMP_WORDS="moonsense sessions ", COMP_CWORD="2")
     assert set(result.stdout.split()) == {"list", "show", "read", "check", "download", "label", "delete"}

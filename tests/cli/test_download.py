@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -108,7 +110,46 @@ def test_what_cannot_be_repaired_is_said(
     (tmp_path / "out" / TODAY / sessions[0] / "raw_sealed_bundles.json").unlink()
     result = on_cloud("download", "--repair", *options)
     assert result.exit_code == 1
+    folder = tmp_path / "out" / TODAY / sessions[0]
     assert f"{sessions[0]}: the cloud has it no more" in result.stderr
+    assert f"remove {folder} and repair again" in result.stderr
+    shutil.rmtree(folder)
+    result = on_cloud("download", "--repair", *options)
+    assert (result.exit_code, "1 no more in the cloud" in result.stderr) == (0, True)
+    assert "error" not in result.stderr
+    assert on_cloud("download", "--verify", *options).exit_code == 0
+
+
+def test_some_are_verified_and_repaired(
+    on_cloud: Callable, label: str, sessions: list[str], tmp_path: Path
+) -> None:
+    options = ("--output", tmp_path / "out")
+    on_cloud("download", "-l", label, *options)
+    for session_id in (sessions[0], sessions[2]):
+        (tmp_path / "out" / TODAY / session_id / "raw_sealed_bundles.json").unlink()
+    assert on_cloud("download", "--verify", *options, "--until", "2021-01-01").exit_code == 0
+    assert on_cloud("download", "--verify", *options, "--skip-days", TODAY).exit_code == 0
+    some = ("--since", TODAY, "--skip-days", "2021-01-01", "--platform", "android")
+    result = on_cloud("download", "--verify", *options, *some)
+    assert result.exit_code == 7
+    assert (sessions[0] in result.stderr, sessions[2] in result.stderr) == (False, True)
+    repair = result.stderr.splitlines()[-1].removeprefix("try:   moonsense ")
+    assert repair.endswith(f"--since {TODAY} --skip-days 2021-01-01 --platform ANDROID")
+    result = on_cloud(*shlex.split(repair))
+    assert (result.exit_code, "1 damaged" in result.stderr) == (0, True)
+    result = on_cloud("download", "--verify", *options)
+    assert (result.exit_code, sessions[0] in result.stderr) == (7, True)
+
+
+def test_a_damaged_ledger_is_named_with_what_to_do(run: Callable, tmp_path: Path) -> None:
+    path = tmp_path / "my data" / ".moonsense" / "ledger.sqlite"
+    path.parent.mkdir(parents=True)
+    path.write_text("garbage\n")
+    result = run("download", "--verify", "--output", tmp_path / "my data")
+    assert result.exit_code == 7
+    error, hint = result.stderr.splitlines()
+    assert error.startswith(f"error: {path}: it cannot be read (file is not a database)")
+    assert hint == f"try:   rm '{path}', then the command again"
 
 
 @pytest.fixture
@@ -150,7 +191,19 @@ def test_failures_are_listed(
     assert (result.exit_code, list(said["failures"]), said["ok"]) == (1, [broken], False)
 
 
-@pytest.mark.parametrize("options", [("--repair", "--dry-run"), ("--verify", "--repair")])
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--repair", "--dry-run"),
+        ("--verify", "--repair"),
+        ("--verify", "--label", "x"),
+        ("--repair", "--label", "x"),
+        ("--verify", "--overlap", "1d"),
+        ("--repair", "--incremental", "false"),
+        ("--repair", "--with-journey-id", "true"),
+    ],
+    ids=" ".join,
+)
 def test_what_does_not_go_together(on_cloud: Callable, tmp_path: Path, options: tuple[str, ...]) -> None:
     result = on_cloud("download", "--output", tmp_path / "out", *options)
     assert result.exit_code == 2

@@ -15,7 +15,12 @@ from support.project import NOON, ScriptedProject, line, session_at, tree
 
 from moonsense.download import Download, DownloadReport, Why, verify
 from moonsense.download._ledger import Ledger, State
-from moonsense.errors import ConfigurationError, ConnectionFailed, MoonsenseError
+from moonsense.errors import (
+    ConfigurationError,
+    ConnectionFailed,
+    DamagedLedgerError,
+    MoonsenseError,
+)
 from moonsense.models.data_plane_v2_sdk_pb2 import Session, SessionMetadata
 
 NOW = datetime.now(UTC)
@@ -320,8 +325,14 @@ def test_a_ledger_that_is_none_says_what_to_do(tmp_path: Path) -> None:
     (tmp_path / ".moonsense").mkdir()
     path = tmp_path / ".moonsense" / "ledger.sqlite"
     path.write_bytes(b"this is no database" * 100)
-    with pytest.raises(ConfigurationError, match="without it"):
-        run(ScriptedProject(), tmp_path)
+    for start in (
+        lambda: run(ScriptedProject(), tmp_path),
+        lambda: run(ScriptedProject(), tmp_path, dry_run=True),
+        lambda: verify(tmp_path),
+    ):
+        with pytest.raises(DamagedLedgerError, match="without it") as caught:
+            start()
+        assert caught.value.where == str(path)
     path.unlink()
     with Ledger.open(tmp_path) as ledger:
         ledger._connection.execute("COMMIT")
@@ -329,6 +340,19 @@ def test_a_ledger_that_is_none_says_what_to_do(tmp_path: Path) -> None:
         ledger._connection.execute("BEGIN")
     with pytest.raises(ConfigurationError, match="newer"):
         run(ScriptedProject(), tmp_path)
+
+
+def test_a_ledger_that_is_damaged_inside_says_so_too(tmp_path: Path) -> None:
+    source = ScriptedProject(*(session_at(NOON) for _ in range(200)))
+    run(source, tmp_path)
+    path = tmp_path / ".moonsense" / "ledger.sqlite"
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + b"\xff" * (len(content) - 4096))
+    for start in (lambda: run(source, tmp_path), lambda: verify(tmp_path)):
+        with pytest.raises(DamagedLedgerError, match="without it"):
+            start()
+    path.unlink()
+    assert run(source, tmp_path).found == 200
 
 
 def test_a_lost_ledger_is_made_again_from_what_is_there(tmp_path: Path) -> None:
@@ -367,28 +391,6 @@ def test_a_dry_run_writes_nothing(tmp_path: Path) -> None:
     report = run(source, output, dry_run=True)
     assert report.planned == {session.session_id: Why.GROWN, other.session_id: Why.NEW}
     assert {path: path.read_bytes() for path in output.rglob("*") if path.is_file()} == before
-
-
-def test_verify_and_repair(tmp_path: Path) -> None:
-    source = ScriptedProject(*(session_at(NOON, bundles=3) for _ in range(6)))
-    run(source, tmp_path)
-    paths = [tmp_path / "2026-03-01" / name / "raw_sealed_bundles.json" for name in sorted(source.sessions)]
-    paths[0].unlink()
-    paths[1].write_bytes(paths[1].read_bytes()[:-1])
-    changed = bytearray(paths[2].read_bytes())
-    changed[20] ^= 1
-    paths[2].write_bytes(changed)
-    report = verify(tmp_path)
-    assert (report.sessions, report.files, report.ok) == (6, 12, False)
-    assert sorted(damage.session_id for damage in report.damages) == sorted(source.sessions)[:3]
-    assert {damage.what.partition(" ")[0] for damage in report.damages} == {"No", "it", "its"}
-    del source.sessions[paths[0].parent.name]
-    fixed = Download(source, tmp_path).repair()
-    assert fixed.downloaded == {Why.DAMAGED: 2}
-    assert fixed.gone == [paths[0].parent.name]
-    assert [damage.session_id for damage in verify(tmp_path).damages] == [paths[0].parent.name]
-    with pytest.raises(FileNotFoundError):
-        verify(tmp_path / "nothing")
 
 
 def test_what_waits_does_so_on_disk(tmp_path: Path) -> None:

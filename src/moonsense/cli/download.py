@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from datetime import date, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -21,6 +22,16 @@ from moonsense.cli.progress import SessionBar, ended_by_sigterm
 
 if TYPE_CHECKING:
     from moonsense.download import DownloadReport, Progress, VerifyReport
+
+
+class _Chosen(TypedDict):
+    """The options that choose sessions without a cloud, too."""
+
+    since: date | None
+    until: date | None
+    skip_days: list[date] | None
+    platforms: list[str] | None
+
 
 _FAILED = 1
 _NOT_SOUND = 7
@@ -95,8 +106,9 @@ def download(
     """Download sessions into a folder, and later what came or grew since. Days are of UTC.
 
     A ledger in the folder says what is there, so the same command goes on where
-    it was interrupted. Folders of 0.13.1 and older are gone on with. Exits with
-    1 when a session failed; --verify exits with 7 when something is not sound.
+    it was interrupted. Folders of 0.13.1 and older are gone on with. Options of
+    time and platform choose what is verified and repaired, too. Exits with 1 when
+    a session failed; --verify exits with 7 when something is not sound.
     """
     only_new = parse_bool(incremental, "--incremental")
     by_journey = parse_bool(with_journey_id, "--with-journey-id")
@@ -106,8 +118,16 @@ def download(
         raise typer.BadParameter(
             "--dry-run does not go with --verify or --repair; --verify alone changes nothing"
         )
+    if verify or repair:
+        useless = {
+            "--label": label, "--overlap": overlap,
+            "--incremental false": not only_new, "--with-journey-id true": by_journey,
+        }  # fmt: skip
+        for option in (option for option, given in useless.items() if given):
+            raise typer.BadParameter(f"{option} does not go with --verify or --repair")
+    chosen = _Chosen(since=since, until=until, skip_days=skip_days, platforms=platform)
     if verify:
-        _verify(output, quiet=quiet, json=json)
+        _verify(output, chosen, quiet=quiet, json=json)
         return
     from moonsense.client import Client
     from moonsense.download import Download
@@ -122,16 +142,13 @@ def download(
 
         try:
             if repair:
-                report = job.repair(on_progress=show)
+                report = job.repair(**chosen, on_progress=show)
             else:
                 spans = {} if overlap is None else {"overlap": overlap}
                 report = job.run(
-                    since=since,
-                    until=until,
-                    skip_days=skip_days,
+                    **chosen,
                     incremental=only_new,
                     labels=label,
-                    platforms=platform,
                     with_journey_id=by_journey,
                     dry_run=dry_run,
                     on_progress=show,
@@ -140,18 +157,14 @@ def download(
         except KeyboardInterrupt:
             note("interrupted; the same command goes on from here")
             raise
-    lost = report.gone if repair else []
     if json:
         show_json_value(report.as_dict())
     elif not quiet:
         _say(report, output)
     for session_id, error in report.failures.items():
         complain("error", f"{session_id}: {' '.join(str(error).split())}")
-    for session_id in lost:
-        complain("error", f"{session_id}: the cloud has it no more, so it cannot be repaired")
     if report.failures:
         complain("try", "again: what is there is not downloaded twice")
-    if report.failures or lost:
         raise typer.Exit(_FAILED)
 
 
@@ -183,7 +196,7 @@ def _say(report: DownloadReport, output: Path) -> None:
         )
 
 
-def _verify(output: Path, *, quiet: bool, json: bool) -> None:
+def _verify(output: Path, chosen: _Chosen, *, quiet: bool, json: bool) -> None:
     from moonsense.download import verify
 
     with SessionBar("checking", quiet=quiet) as bar:
@@ -191,7 +204,7 @@ def _verify(output: Path, *, quiet: bool, json: bool) -> None:
         def show(report: VerifyReport) -> None:
             bar.show(report.sessions, report.sessions, report.size, failed=len(report.damages), more=True)
 
-        report = verify(output, on_session=show)
+        report = verify(output, on_session=show, **chosen)
     if json:
         show_json_value(report.as_dict())
     elif not quiet:
@@ -203,5 +216,17 @@ def _verify(output: Path, *, quiet: bool, json: bool) -> None:
     for damage in report.damages:
         complain("error", f"{damage.path}: {damage.what}")
     if not report.ok:
-        complain("try", f"moonsense download --repair --output {output}")
+        words = ["moonsense", "download", "--repair", "--output", str(output), *_as_typed(chosen)]
+        complain("try", shlex.join(words))
         raise typer.Exit(_NOT_SOUND)
+
+
+def _as_typed(chosen: _Chosen) -> list[str]:
+    words: list[str] = []
+    for option, moment in (("--since", chosen["since"]), ("--until", chosen["until"])):
+        words += [option, moment.isoformat()] if moment else []
+    for day in chosen["skip_days"] or ():
+        words += ["--skip-days", day.isoformat()]
+    for platform in chosen["platforms"] or ():
+        words += ["--platform", platform]
+    return words

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -52,6 +53,10 @@ def _name_checkpoints(error: errors.MoonsenseError) -> str:
     return "" if told else "moonsense consumer status --help, which says how to name checkpoints"
 
 
+def _remove_ledger(error: errors.MoonsenseError) -> str:
+    return f"rm {shlex.quote(getattr(error, 'where', '') or 'LEDGER')}, then the command again"
+
+
 ADVICE: dict[type[errors.MoonsenseError], Advice] = {
     errors.MissingExtraError: Advice(2),  # its message is the command
     errors.ConfigurationError: Advice(2, _set_up),
@@ -76,6 +81,7 @@ ADVICE: dict[type[errors.MoonsenseError], Advice] = {
     errors.RequestError: Advice(5, "again"),
     errors.IncompleteError: Advice(7, "again: the connection may have broken"),
     errors.IntegrityError: Advice(7, "again; if it stays, the stored data is damaged"),
+    errors.DamagedLedgerError: Advice(7, _remove_ledger),
     errors.SignatureError: Advice(7, "the secret of the endpoint that sends it"),
     errors.DecodeError: Advice(7, "moonsense sessions download SESSION, which takes the bytes as they are"),
     errors.DataError: Advice(7, "again"),

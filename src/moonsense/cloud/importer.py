@@ -8,6 +8,7 @@ there already is left alone, so importing twice changes nothing.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +27,7 @@ from moonsense.cloud.sealer import chunk_row
 from moonsense.cloud.store import Store, now_micros
 from moonsense.codec.json import parse
 from moonsense.codec.ndjson import NdjsonParser
-from moonsense.contract.counters import count_items, item_fields
+from moonsense.contract.counters import BUNDLE, PACKET, count_items, item_fields
 from moonsense.contract.ids import is_id, new_id
 from moonsense.contract.layout import BUNDLES, METADATA, PACKETS
 from moonsense.errors import DataError
@@ -63,10 +64,9 @@ def import_tree(
     if not root.is_dir():
         raise FileNotFoundError(f"there is no folder {root}")
     report = ImportReport()
-    for metadata in sorted(root.rglob(METADATA)):
-        folder = metadata.parent
+    for folder in _folders(root):
         try:
-            session = _session(metadata)
+            session = _session(folder / METADATA)
             bundles = _import(store, project_id, session, folder / BUNDLES)
         except (DataError, OSError, ValueError) as error:
             report.failed.append((folder, str(error)))
@@ -80,7 +80,19 @@ def import_tree(
     return report
 
 
+def _folders(root: Path) -> list[Path]:
+    """The folders of recordings, whole or not; those under a hidden one are downloads under way."""
+    found = []
+    for place, inner, files in os.walk(root):
+        if {METADATA, BUNDLES} & {*inner, *files}:
+            found.append(Path(place))
+        inner[:] = [name for name in inner if not name.startswith(".")]
+    return sorted(found)
+
+
 def _session(path: Path) -> Session:
+    if not path.exists():
+        raise ValueError(f"there is no {path.name}")
     session = parse(path.read_bytes(), Session, where=path.name)
     if not is_id(session.session_id):
         raise ValueError(f"{path.name}: {session.session_id!r} cannot be a session's id")
@@ -191,9 +203,9 @@ def _with_counters(session: Session, received: list[Received], found: Contents) 
     """The session with counters that its bundles bear out.
 
     The recording's own counters stay where their totals agree with the bundles,
-    as do those of what is not in bundles (network packets); the rest are
-    counted anew, since a recording may have been downloaded while it grew.
-    Bounds that the recording states stay.
+    with their buckets; the rest are counted anew, since a recording may have been
+    downloaded while it grew. Packets are counted by their captures, wherever a
+    session is described. Bounds that the recording states stay.
     """
     counted = Session()
     sessions.add_tallies(counted, received)
@@ -203,7 +215,7 @@ def _with_counters(session: Session, received: list[Received], found: Contents) 
     for name, counter in counted.counters.items():
         if message.counters[name].total != counter.total:
             message.counters[name].CopyFrom(counter)
-    for name in item_fields().values():
+    for name in (BUNDLE, PACKET, *item_fields().values()):
         if name in message.counters and name not in counted.counters:
             del message.counters[name]
     if not message.HasField("oldest_event") and counted.HasField("oldest_event"):

@@ -86,6 +86,7 @@ class Download:
 
         Raises:
             ConfigurationError: another process downloads into the folder.
+            DamagedLedgerError: the ledger is none; without it, what is there is found again.
             RequestError: the sessions could not be listed, or the cloud is away.
             OSError: nothing can be written there.
             ValueError: ``since`` is after ``until``, or a platform is none.
@@ -104,14 +105,29 @@ class Download:
             )
             return run.sessions(want, incremental=incremental)
 
-    def repair(self, *, on_progress: OnProgress | None = None) -> DownloadReport:
-        """Check all that is in the folder, and download again what is damaged, missing or still to come.
+    def repair(
+        self,
+        *,
+        since: date | None = None,
+        until: date | None = None,
+        skip_days: Iterable[date] | None = None,
+        platforms: Iterable[Platform | str] | None = None,
+        on_progress: OnProgress | None = None,
+    ) -> DownloadReport:
+        """Check what is in the folder, and download again what is damaged, missing or still to come.
+
+        What the cloud has no more is forgotten where nothing of it is in the folder
+        either, and is in the report as gone; where something is, it is a failure.
+
+        Args:
+            since, until, skip_days, platforms: only the sessions that ``run`` would
+                choose by these; all without any.
 
         Raises:
             FileNotFoundError: there is no such folder.
-            ConfigurationError, RequestError, OSError: as ``run``.
+            ConfigurationError, DamagedLedgerError, RequestError, OSError, ValueError: as ``run``.
         """
-        checked = verify(self._output)
+        checked = verify(self._output, since=since, until=until, skip_days=skip_days, platforms=platforms)
         broken = [*(damage.session_id for damage in checked.damages), *checked.waiting]
         with Ledger.open(self._output) as ledger:
             run = Run(self._client, self._output, ledger, self._threads, on_progress=on_progress)

@@ -191,16 +191,27 @@ def finish(partial: str, folder: str, before: str | None) -> None:
         return
     except OSError:
         if not os.path.isdir(folder):
+            if os.path.lexists(folder):
+                raise _in_the_way("a folder", folder) from None
             raise
     else:
         return
     # There is something in it already.
+    for name in (BUNDLES, PACKETS, METADATA):
+        path = f"{folder}/{name}"
+        if os.path.isdir(path) and not os.path.islink(path):
+            raise _in_the_way("a file", path)
     for name in (BUNDLES, PACKETS, METADATA):
         if os.path.exists(f"{partial}/{name}"):
             os.replace(f"{partial}/{name}", f"{folder}/{name}")
         else:
             Path(folder, name).unlink(missing_ok=True)
     os.rmdir(partial)
+
+
+def _in_the_way(wanted: str, path: str) -> IntegrityError:
+    """Of something that a download cannot replace, and that may be somebody's own."""
+    return IntegrityError(f"this is not {wanted} as it should be; remove it, then again", where=path)
 
 
 def replace_metadata(partial: str, folder: str) -> None:

@@ -20,7 +20,7 @@ from typing import NamedTuple, Self
 
 from moonsense.download._contents import Contents, Digest, Told
 from moonsense.download._layout import OWN
-from moonsense.errors import ConfigurationError
+from moonsense.errors import ConfigurationError, DamagedLedgerError
 
 NAME = "ledger.sqlite"
 _VERSION = 1
@@ -122,8 +122,9 @@ class _Rows(NamedTuple):
 class Ledger:
     """The open ledger of a folder; for one thread."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection = connection
+        self._path = path
         # What is to be written with the next save; most sessions are put a second time before.
         self._unwritten: dict[str, _Rows] = {}
         self.is_new = not connection.execute("PRAGMA user_version").fetchone()[0]
@@ -140,7 +141,8 @@ class Ledger:
         """Open the ledger of a folder, made when it is not there.
 
         Raises:
-            ConfigurationError: another process has it, or it is none of ours.
+            ConfigurationError: another process has it, or it is of a newer version.
+            DamagedLedgerError: it is none, or cannot be read any more.
             OSError: the folder cannot be written.
         """
         path = output / OWN / NAME
@@ -153,7 +155,7 @@ class Ledger:
             _check(connection, path)
             connection.execute("BEGIN EXCLUSIVE")
             connection.execute("COMMIT")
-            return cls(connection)
+            return cls(connection, path)
         except BaseException as error:
             connection.close()
             if isinstance(error, sqlite3.Error):
@@ -164,7 +166,7 @@ class Ledger:
     def copy(cls, output: Path) -> Self:
         """A copy in memory, to try what a run would do; an empty one where there is none yet.
 
-        Raises ConfigurationError as ``open`` does.
+        Raises ConfigurationError and DamagedLedgerError as ``open`` does.
         """
         path = output / OWN / NAME
         memory = sqlite3.connect(":memory:", isolation_level=None)
@@ -173,7 +175,7 @@ class Ledger:
                 with closing(_connect(path)) as source:
                     _check(source, path)
                     source.backup(memory)
-            return cls(memory)
+            return cls(memory, path)
         except BaseException as error:
             memory.close()
             if isinstance(error, sqlite3.Error):
@@ -200,7 +202,12 @@ class Ledger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.close()
+        except sqlite3.Error as broken:
+            raise _translated(broken, self._path) from (error or broken)
+        if isinstance(error, sqlite3.Error):
+            raise _translated(error, self._path) from error
 
     def note(self, name: str) -> str | None:
         """A note by its name."""
@@ -361,9 +368,17 @@ def _check(connection: sqlite3.Connection, path: Path) -> None:
         raise ConfigurationError(f"{path} is of a newer moonsense (its version is {version})")
 
 
-def _translated(error: sqlite3.Error, path: Path) -> ConfigurationError:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR})
+"""What SQLite says of a file that is not what it was; the last one of missing tables."""
+
+
+def _translated(error: sqlite3.Error, path: Path) -> ConfigurationError | DamagedLedgerError:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return ConfigurationError(f"another process is downloading into {path.parent.parent}")
-    return ConfigurationError(
-        f"{path} cannot be used ({error}); without it, the next download finds what is there by itself"
-    )
+    if code in _DAMAGED:
+        return DamagedLedgerError(
+            f"it cannot be read ({error}); without it, the next download finds what is there by itself",
+            where=str(path),
+        )
+    return ConfigurationError(f"{path} cannot be used ({error})")

@@ -21,7 +21,7 @@ from moonsense.download import _plan as plan
 from moonsense.download._contents import Digest, Tally, Told
 from moonsense.download._ledger import Entry, State
 from moonsense.download._plan import Why
-from moonsense.errors import DataError, IncompleteError, NotFoundError
+from moonsense.errors import DataError, IncompleteError, IntegrityError, NotFoundError
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 logger = logging.getLogger("moonsense.download")
@@ -196,7 +196,7 @@ class Downloader:
                 if self._is_in_cloud(name):
                     raise
                 shutil.rmtree(partial)
-                return self._gone(Task(name, entry=entry))
+                return self._gone(Task(name, entry=entry, found=before, force=reason))
             metadata = layout.write_metadata(partial, session)
             here = tally.contents(Digest.of(metadata), packets)
             told = Told.by(session)
@@ -229,9 +229,26 @@ class Downloader:
     def _gone(self, task: Task) -> Outcome:
         logger.info("the cloud has no session %s any more", task.session_id)
         entry = task.entry
+        folder = entry.folder if entry else task.found
+        if folder is None or not self._has_something(folder):
+            return Outcome(None)
+        if task.force is Why.DAMAGED:
+            raise IntegrityError(
+                "the cloud has it no more, so it cannot be repaired; put its files back,"
+                f" or remove {self._output}/{folder} and repair again"
+            )
         if entry is None or entry.contents is None:
             return Outcome(None)
         return Outcome(replace(entry, state=State.GONE, error=""))
+
+    def _has_something(self, folder: str) -> bool:
+        place = f"{self._output}/{folder}"
+        try:
+            return bool(os.listdir(place))
+        except FileNotFoundError:
+            return False
+        except NotADirectoryError:
+            return os.path.lexists(place)
 
     def _is_in_cloud(self, session_id: str) -> bool:
         try:

@@ -96,12 +96,22 @@ class Want:
         """
         return None if self.labels else ",".join(self.platforms)
 
-    def has(self, entry: Entry) -> bool:
-        """Whether a session in the ledger, of the right time, is wanted too."""
-        if times.from_micros(entry.created).date() in self.skip_days:
+    def has(self, created: int, platform: int) -> bool:
+        """Whether a session is wanted that was created then, on that platform; labels are not looked at."""
+        if times.from_micros(created).date() in self.skip_days:
+            return False
+        if self.first_micros is not None and created < self.first_micros:
+            return False
+        if self.last_micros is not None and created > self.last_micros:
             return False
         platforms = {SessionMetadata.Platform.Value(name) for name in self.platforms}
-        return not platforms or entry.platform in platforms
+        return not platforms or platform in platforms
+
+    def has_day(self, day: date) -> bool:
+        """Whether sessions of a day, in UTC, may be wanted."""
+        if day in self.skip_days or (self.first and day < times.aware(self.first).date()):
+            return False
+        return not self.last or day <= times.aware(self.last).date()
 
     def list_from(self, listed: tuple[int | None, int] | None, overlap: timedelta) -> datetime | None:
         """From when on sessions have to be listed, when all of some time were listed before."""

@@ -91,7 +91,7 @@ class Run:
             self._listing = False
             if incremental and scope is not None:
                 for entry in self._ledger.left(want.first_micros, want.last_micros):
-                    if want.has(entry):
+                    if want.has(entry.created, entry.platform):
                         self._look_again(entry)
             if scope is not None:
                 interval = want.listed(listed or self._ledger.listed(scope), newest)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
+from moonsense.codec import json
+from moonsense.contract.layout import METADATA
+from moonsense.contract.platforms import Platform
 from moonsense.download import _contents as contents
 from moonsense.download import _layout as layout
 from moonsense.download._contents import Digest
 from moonsense.download._ledger import Entry, Ledger
+from moonsense.download._plan import Want
 from moonsense.errors import DataError
+from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 
 @dataclass(frozen=True)
@@ -58,16 +64,29 @@ class VerifyReport:
         return asdict(self) | {"ok": self.ok}
 
 
-def verify(output: Path, on_session: Callable[[VerifyReport], None] | None = None) -> VerifyReport:
-    """Read all that was downloaded into a folder and compare it with the ledger. Changes nothing.
+def verify(
+    output: Path,
+    on_session: Callable[[VerifyReport], None] | None = None,
+    *,
+    since: date | None = None,
+    until: date | None = None,
+    skip_days: Iterable[date] | None = None,
+    platforms: Iterable[Platform | str] | None = None,
+) -> VerifyReport:
+    """Read what was downloaded into a folder and compare it with the ledger. Changes nothing.
 
     Args:
         on_session: called after each session.
+        since, until, skip_days, platforms: only the sessions that ``Download.run``
+            would choose by these; all without any.
 
     Raises:
         FileNotFoundError: there is no such folder.
-        ConfigurationError: the ledger cannot be read.
+        ConfigurationError: a download is under way, or the ledger cannot be opened.
+        DamagedLedgerError: the ledger is none.
+        ValueError: ``since`` is after ``until``, or a platform is none.
     """
+    want = Want.of(since, until, skip_days, None, platforms)
     if not output.is_dir():
         raise FileNotFoundError(f"there is no folder {output}")
     report = VerifyReport()
@@ -75,10 +94,13 @@ def verify(output: Path, on_session: Callable[[VerifyReport], None] | None = Non
     # The copy, so that nothing is written, and no download is kept from running.
     with Ledger.copy(output) as ledger:
         for entry in ledger.left(None, None):
+            if entry.contents is not None:
+                known.add(entry.session_id)
+            if not want.has(entry.created, entry.platform):
+                continue
             if entry.contents is None:
                 report.waiting.append(entry.session_id)
                 continue
-            known.add(entry.session_id)
             report.sessions += 1
             for name, digest in entry.contents.files.items():
                 _check(report, output, entry, name, digest)
@@ -86,7 +108,7 @@ def verify(output: Path, on_session: Callable[[VerifyReport], None] | None = Non
                 on_session(report)
     for session_id, folder in layout.find(output).folders.items():
         place = output / folder
-        if session_id in known or not any(place.iterdir()):
+        if session_id in known or not any(place.iterdir()) or not _is_wanted(want, place, folder):
             continue
         report.sessions += 1
         report.without_ledger += 1
@@ -101,6 +123,22 @@ def verify(output: Path, on_session: Callable[[VerifyReport], None] | None = Non
         if on_session:
             on_session(report)
     return report
+
+
+def _is_wanted(want: Want, place: Path, folder: str) -> bool:
+    """Whether a session that no ledger has is to be looked at, by its metadata; without it, by its day."""
+    if want == Want():
+        return True
+    try:
+        session = json.parse((place / METADATA).read_bytes(), Session, where=folder)
+    except (DataError, OSError):
+        session = Session()
+    if session.HasField("created_at"):
+        return want.has(session.created_at.ToMicroseconds(), session.metadata.platform)
+    try:
+        return want.has_day(date.fromisoformat(folder.partition("/")[0]))
+    except ValueError:  # a day that no calendar has
+        return True
 
 
 def _check(report: VerifyReport, output: Path, entry: Entry, name: str, expected: Digest) -> None:

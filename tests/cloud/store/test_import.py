@@ -39,6 +39,7 @@ def test_a_recording_comes_back_as_it_was(store: Store, who: Principal, tmp_path
     assert back == [json.loads(line) for line in text.splitlines()]
     described = asyncio.run(store.sessions.describe(who.project_id, "abcABC234567", full=True))
     assert (described.app_id, described.created_at) == ("appAPP", session.created_at)
+    del session.counters["packet"]  # there is no capture of them
     assert described.counters == session.counters
     assert [(label.label_id, label.name) for label in described.labels] == [
         ("label-of-abcABC234567", "registration")
@@ -89,7 +90,30 @@ def test_counters_that_the_bundles_do_not_bear_out_are_counted_anew(
     run(store, tmp_path / "tree", who)
     described = asyncio.run(store.sessions.describe(who.project_id, "grew23456", full=False))
     totals = {name: counter.total for name, counter in described.counters.items()}
-    assert totals == {"bundle": 7, "accelerometer": 14, "packet": 3}
+    assert totals == {"bundle": 7, "accelerometer": 14}
+
+
+def test_a_recording_without_a_bundle_counts_none(store: Store, who: Principal, tmp_path: Path) -> None:
+    write_recording(tmp_path / "tree", "empty2345", bundles=1)
+    (tmp_path / "tree" / "2022-08-04" / "empty2345" / "raw_sealed_bundles.json").write_bytes(b"")
+    report = run(store, tmp_path / "tree", who)
+    assert (report.imported, report.bundles) == (["empty2345"], 0)
+    described = asyncio.run(store.sessions.describe(who.project_id, "empty2345", full=True))
+    assert dict(described.counters) == {}
+
+
+def test_bundles_without_metadata_are_a_failure(store: Store, who: Principal, tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    write_recording(tree, "whole2345")
+    write_recording(tree, "lost23456", "journey")
+    write_recording(tree / ".moonsense" / "partial", "underway2")
+    write_recording(tree / ".moonsense" / "partial", "underway3")
+    lost = tree / "2022-08-04" / "journey" / "lost23456"
+    (lost / "metadata.json").unlink()
+    (tree / ".moonsense" / "partial" / "2022-08-04" / "underway2" / "metadata.json").unlink()
+    report = run(store, tree, who)
+    assert report.imported == ["whole2345"]
+    assert report.failed == [(lost, "there is no metadata.json")]
 
 
 def test_what_belongs_to_another_project_is_refused(store: Store, who: Principal, tmp_path: Path) -> None:
