@@ -76,14 +76,19 @@ class Listening:
 
 @pytest.fixture
 def listen(start_script: Any, eventually: Eventually) -> Iterator[Callable[..., Listening]]:
-    """Starts a listener; gives it when its endpoint is there."""
+    """Starts a listener; gives it when its endpoint is there, and its secret unless that was known."""
     started: list[Listening] = []
 
     def listen(variables: Mapping[str, str], *arguments: object) -> Listening:
         listening = Listening(start_script("webhooks", "listen", *arguments, **variables))
         started.append(listening)
-        eventually(lambda: listening.endpoint or listening.process.poll() is not None)
-        assert listening.endpoint, listening.notes
+        known = environment.WEBHOOK_SECRET in variables
+
+        def is_there() -> bool:
+            return bool(listening.endpoint and (known or listening.secret))
+
+        eventually(lambda: is_there() or listening.process.poll() is not None)
+        assert is_there(), listening.notes
         return listening
 
     yield listen
