@@ -15,7 +15,7 @@ from moonsense.frames._frame import Frame
 from moonsense.frames._order import in_order, with_keys
 from moonsense.frames._reading import Reading
 from moonsense.frames._rows import Selection
-from moonsense.frames._sources import Between, Part, Wanted, parts
+from moonsense.frames._sources import Between, Wanted, parts
 from moonsense.models.data_plane_v2_sdk_pb2 import Session
 
 __all__ = ["batches", "read", "schema", "sensors"]
@@ -186,16 +186,15 @@ def _groups(
     if sessions is not None and filters:
         raise TypeError(f"give sessions or filters ({', '.join(filters)}), not both")
     wanted = _wanted(sessions, between, filters)
-    return _with_all_named(Reading(selections, wanted.ids), parts(source, wanted), wanted)
+    return _with_all_named(Reading(selections, wanted).batches(parts(source, wanted)), wanted)
 
 
 def _with_all_named(
-    reading: Reading, some: Iterator[Part], wanted: Wanted
+    groups: Iterator[dict[str, pa.RecordBatch]], wanted: Wanted
 ) -> Iterator[dict[str, pa.RecordBatch]]:
     """The batches; at their end a NotFoundError when a session that was named is nowhere."""
-    yield from reading.batches(some)
-    missing = [one for one in wanted.ids or () if one not in reading.seen | wanted.there]
-    if missing:
+    yield from groups
+    if missing := [one for one in wanted.ids or () if one not in wanted.there]:
         raise NotFoundError(f"there is no session {', '.join(missing)} in the source", status=404)
 
 
@@ -205,7 +204,7 @@ def _wanted(sessions: Sessions | None, between: Between, filters: Mapping[str, A
     some = [sessions] if isinstance(sessions, (str, Session)) else list(sessions)
     listed = {one.session_id: one for one in some if isinstance(one, Session)}
     ids = dict.fromkeys(one.session_id if isinstance(one, Session) else one for one in some)
-    return Wanted(tuple(ids), listed, filters, between)
+    return Wanted(ids, listed, filters, between)
 
 
 def _selections(sensor: str | Iterable[str], columns: Columns | None, between: Between) -> list[Selection]:

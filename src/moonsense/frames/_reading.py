@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -16,7 +16,7 @@ from moonsense.codec.ndjson import NdjsonParser
 from moonsense.errors import DecodeError
 from moonsense.frames._lines import Text
 from moonsense.frames._rows import Bundles, Selection, from_messages, parents, rows
-from moonsense.frames._sources import Messages, Part
+from moonsense.frames._sources import Messages, Part, Wanted
 from moonsense.models.bundle_v2_pb2 import SealedBundle
 
 GROUP_BYTES = 2 * 1024 * 1024
@@ -27,21 +27,16 @@ Batches = dict[str, pa.RecordBatch]
 
 
 class Reading:
-    """Reads some sensors out of parts of a source.
+    """Reads some sensors out of parts of a source."""
 
-    Attributes:
-        seen: which of the sessions that were named had bundles so far.
-    """
-
-    def __init__(self, selections: Sequence[Selection], session_ids: Collection[str] | None = None) -> None:
+    def __init__(self, selections: Sequence[Selection], wanted: Wanted) -> None:
         """
         Args:
             selections: what is wanted, one a sensor.
-            session_ids: of which sessions; None for all.
+            wanted: of which sessions.
         """
         self._selections = selections
-        self._session_ids = session_ids
-        self.seen: set[str] = set()
+        self._wanted = wanted
         self._readers = {
             selection.sensor.field: TextReader(selection.sensor.plan, selection.columns)
             for selection in selections
@@ -88,7 +83,7 @@ class Reading:
             return None
         for text, count in zip(texts, scan.lines, strict=True):
             text.lines = count
-        if not all(map(self._is_wanted, scan.ids)):
+        if not all(map(self._wanted.has, scan.ids)):
             return None
         try:
             sealed = [json.parse(rest, SealedBundle) for rest in scan.rests]
@@ -115,7 +110,7 @@ class Reading:
                     if one is None:
                         return None
                     envelope = Envelope.of(one, text.session_id)
-                if not self._is_wanted(envelope.session_id):
+                if not self._wanted.has(envelope.session_id):
                     continue
                 envelopes.append(envelope)
                 lists.append(found)
@@ -174,17 +169,9 @@ class Reading:
 
     def _of_messages(self, messages: Messages) -> Batches:
         session_id = messages.session_id
-        wanted = [one for one in messages.bundles if self._is_wanted(one.session_id or session_id)]
+        wanted = [one for one in messages.bundles if self._wanted.has(one.session_id or session_id)]
         bundles = Bundles.of(wanted, session_id)
         return {selection.sensor.name: from_messages(selection, bundles) for selection in self._selections}
-
-    def _is_wanted(self, session_id: str) -> bool:
-        if self._session_ids is None:
-            return True
-        if session_id not in self._session_ids:
-            return False
-        self.seen.add(session_id)
-        return True
 
 
 def _lines(data: bytes) -> Iterator[tuple[int, int]]:

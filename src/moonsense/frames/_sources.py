@@ -60,18 +60,27 @@ class Wanted:
     """Which sessions of a source are wanted.
 
     Attributes:
-        ids: their ids; None for all.
+        ids: their ids in order, each once; None for all.
         listed: the sessions themselves, where they were given.
         filters: of a client's ``list_sessions``.
         between: the times that are wanted of them.
-        there: those of the ids that the source has, as far as it is seen without reading them.
+        there: those of the ids that were met so far.
     """
 
-    ids: tuple[str, ...] | None
+    ids: dict[str, None] | None
     listed: Mapping[str, Session]
     filters: Mapping[str, Any]
     between: Between
     there: set[str] = field(default_factory=set)
+
+    def has(self, session_id: str) -> bool:
+        """Whether a session of the source is wanted, which is noted where it was named."""
+        if self.ids is None:
+            return True
+        if session_id not in self.ids:
+            return False
+        self.there.add(session_id)
+        return True
 
     def can_hold(self, session: Session) -> bool:
         """Whether a session can have events in the time that is wanted, as far as it says."""
@@ -188,9 +197,8 @@ def _of_paths(sources: Iterable[str | os.PathLike[str]], wanted: Wanted) -> Iter
     for source in sources:
         for path in _files(source):
             session_id = path.parent.name if path.name == BUNDLES and is_id(path.parent.name) else ""
-            if session_id and wanted.ids is not None and session_id not in wanted.ids:
+            if session_id and not wanted.has(session_id):
                 continue
-            wanted.there.add(session_id)
             if session_id and any(wanted.between) and not _metadata_can_hold(path, wanted):
                 continue
             try:
