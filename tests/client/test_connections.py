@@ -7,9 +7,9 @@ import contextlib
 import gc
 import socket
 import threading
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from support.wire import Received, Reply, WireServer, connect, reply
@@ -129,15 +129,14 @@ def test_a_reading_that_the_collector_ends_gives_its_connection_back() -> None:
         kept.__class__ = type(reading)
 
 
-def test_a_call_that_waits_while_its_client_is_closed_sends_nothing() -> None:
+def test_a_call_that_waits_while_its_client_is_closed_sends_nothing(
+    eventually: Callable[..., Any],
+) -> None:
     with WireServer(Reply(b"", hang=True)) as server, ThreadPoolExecutor() as pool:
         client = connect(Client, server, tries=1, max_connections=1, timeout=Timeout(read=1, pool=10))
         sender = client._transport._pool.sender
         calls = [pool.submit(client.whoami) for _ in range(2)]
-        deadline = time.monotonic() + 10
-        while not (server.requests and sender._slots._waiting):
-            assert time.monotonic() < deadline
-            time.sleep(0)
+        eventually(lambda: server.requests and sender._slots._waiting)
         client.close()
         errors = [call.exception(10) for call in calls]
         assert all(isinstance(error, MoonsenseError) for error in errors)

@@ -5,23 +5,16 @@ from __future__ import annotations
 import asyncio
 import random
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
 from moonsense.client._slots import AsyncSlots, Slots
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0)
-
-
-def test_threads_come_in_the_order_in_which_they_wait() -> None:
+def test_threads_come_in_the_order_in_which_they_wait(eventually: Callable[..., Any]) -> None:
     slots = Slots(1)
     came: list[int] = []
 
@@ -34,7 +27,7 @@ def test_threads_come_in_the_order_in_which_they_wait() -> None:
     with ThreadPoolExecutor(5) as pool:
         for number in range(5):
             pool.submit(wait, number)
-            until(lambda: len(slots._waiting) == number + 1)  # noqa: B023 (called at once)
+            eventually(lambda: len(slots._waiting) == number + 1)  # noqa: B023 (called at once)
         slots.give()
         # The slot is another's already: whoever gives back does not take it again before who waits.
         assert not slots.take(0) or came == [0, 1, 2, 3, 4]

@@ -8,20 +8,34 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
 
+T = TypeVar("T")
 
-class Slots:
-    """Slots for threads."""
+
+class _Queue(Generic[T]):
+    """Slots that are free, and the turns of those who wait while none is."""
 
     def __init__(self, count: int) -> None:
         self._free = count
         # The collector may end a reading, and so give back, in the midst of anything here.
         self._lock = threading.RLock()
-        self._waiting: deque[threading.Lock] = deque()
+        self._waiting: deque[T] = deque()
+
+    def _is_given(self, turn: T) -> bool:
+        """Whether a slot was given after all; if not, nobody waits there any more."""
+        with self._lock:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+                return False
+            return True
+
+
+class Slots(_Queue[threading.Lock]):
+    """Slots for threads."""
 
     def take(self, seconds: float | None) -> bool:
         """Wait for a slot, and say whether there was one in the time; None is for ever."""
@@ -48,22 +62,9 @@ class Slots:
             else:
                 self._free += 1
 
-    def _is_given(self, turn: threading.Lock) -> bool:
-        """Whether a slot was given after all; if not, nobody waits there any more."""
-        with self._lock:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-                return False
-            return True
 
-
-class AsyncSlots:
+class AsyncSlots(_Queue["asyncio.Future[None]"]):
     """Slots for tasks, of one event loop or several."""
-
-    def __init__(self, count: int) -> None:
-        self._free = count
-        self._lock = threading.RLock()
-        self._waiting: deque[asyncio.Future[None]] = deque()
 
     async def take(self, seconds: float | None) -> bool:
         """Wait for a slot, and say whether there was one in the time; None is for ever."""
@@ -96,14 +97,6 @@ class AsyncSlots:
                     loop.call_soon_threadsafe(_end, turn)
                     return
             self._free += 1
-
-    def _is_given(self, turn: asyncio.Future[None]) -> bool:
-        """Whether a slot was given after all; if not, nobody waits there any more."""
-        with self._lock:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-                return False
-            return True
 
 
 def _end(turn: asyncio.Future[None]) -> None:

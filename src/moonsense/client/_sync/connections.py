@@ -31,8 +31,6 @@ class Connections:
     def __init__(self, network: Network) -> None:
         self.is_closed = False
         self._network = network
-        # Reading the system's authorities takes a while, and plain HTTP needs none.
-        self._context = tls_context(network) if network.has_own_tls else None
         self._backend = new_backend()
         self._slots = Slots(network.max_connections)
         # Never held while something is waited for, so it is one for asyncio too. The collector
@@ -105,9 +103,8 @@ class Connections:
 
     def _connect(self, origin: Origin, timeouts: Mapping[str, Any]) -> Connection:
         self._check_open()
-        context = None
-        if origin.scheme == "https":
-            context = self._context = self._context or tls_context(self._network)
+        # Reading the system's authorities takes a while, and plain HTTP needs none.
+        context = tls_context(self._network) if origin.scheme == "https" else None
         connection = Connection.connect(origin, self._backend, context, timeouts["connect"])
         self._open.add(connection)
         if self.is_closed:
